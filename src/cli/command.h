@@ -1,0 +1,38 @@
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace strom::cli {
+
+/// Exit codes that scripts may rely on (docs/cli.md).
+enum Exit { kDone = 0, kFailed = 1, kUsage = 2, kNotFound = 3, kAlreadyExists = 4, kDenied = 5, kRefused = 6, kRetry = 7, kTimeout = 8 };
+
+/// The words after a verb: `--name value`, `--name=value`, `-c value`, and what stands alone.
+class Arguments {
+ public:
+  /// `flags` take no value; `options` take one. Errors: kInvalidArgument naming what is unknown.
+  static Result<Arguments> Parse(const std::vector<std::string>& words, const std::vector<std::string>& flags,
+                                 const std::vector<std::string>& options, bool any_option = false);
+  bool Has(const std::string& name) const { return values_.contains(name); }
+  std::string Get(const std::string& name, std::string fallback = "") const;
+  std::vector<std::string> All(const std::string& name) const;
+  const std::multimap<std::string, std::string>& values() const { return values_; }
+  const std::vector<std::string>& rest() const { return rest_; }
+
+ private:
+  std::multimap<std::string, std::string> values_;
+  std::vector<std::string> rest_;
+};
+
+/// Prints "error[NAME]: message" and returns the exit code that belongs to the error.
+int Report(const Error& error);
+
+int RunServer(const std::vector<std::string>& words);
+int RunLog(const std::vector<std::string>& words);
+int RunSql(const std::vector<std::string>& words);
+int RunTier(const std::vector<std::string>& words);
+
+}  // namespace strom::cli

@@ -1,0 +1,47 @@
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+
+namespace {
+
+struct Verb {
+  const char* name;
+  int (*run)(const std::vector<std::string>& words);
+  const char* help;
+};
+
+constexpr Verb kVerbs[] = {
+    {"server", strom::cli::RunServer, "run a server: coordinator, tablet server and tiering in one process"},
+};
+
+void PrintHelp(FILE* out) {
+  std::fputs("strom: streaming storage that is one with the data lake\n\n", out);
+  for (const Verb& verb : kVerbs) std::fprintf(out, "  strom %-8s %s\n", verb.name, verb.help);
+  std::fputs("\n  strom VERB --help tells more.\n", out);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    PrintHelp(stderr);
+    return strom::cli::kUsage;
+  }
+  const std::string name = argv[1];
+  if (name == "--help" || name == "-h" || name == "help") {
+    PrintHelp(stdout);
+    return strom::cli::kDone;
+  }
+  if (name == "--version" || name == "version") {
+    std::printf("strom %s\n", STROM_VERSION);
+    return strom::cli::kDone;
+  }
+  for (const Verb& verb : kVerbs) {
+    if (name == verb.name) return verb.run(std::vector<std::string>(argv + 2, argv + argc));
+  }
+  std::fprintf(stderr, "error[USAGE]: unknown verb '%s'; see strom --help\n", name.c_str());
+  return strom::cli::kUsage;
+}

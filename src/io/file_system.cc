@@ -1,0 +1,63 @@
+#include "io/file_system.h"
+
+#include "base/uuid.h"
+
+namespace strom::io {
+namespace {
+
+Result<std::string> WriteBeside(FileSystem& files, const std::string& path, ByteView content) {
+  const std::string folder = ParentOf(path);
+  std::string temporary = folder + "/." + path.substr(folder.size() + 1) + "." + NewUuid() + ".tmp";
+  STROM_ASSIGN(const auto file, files.OpenForAppend(temporary));
+  Status written = file->Append(content);
+  if (written) written = file->Sync();
+  if (!written) {
+    (void)files.Remove(temporary);  // the first error is the one to tell
+    return std::unexpected(written.error());
+  }
+  return temporary;
+}
+
+}  // namespace
+
+Result<Bytes> ReadWholeFile(FileSystem& files, const std::string& path) {
+  STROM_ASSIGN(const auto file, files.OpenForRead(path));
+  Bytes content(static_cast<size_t>(file->size()), '\0');
+  STROM_ASSIGN(const size_t got, file->ReadAt(0, content.data(), content.size()));
+  content.resize(got);
+  return content;
+}
+
+Status WriteFileAtomically(FileSystem& files, const std::string& path, ByteView content) {
+  STROM_ASSIGN(const std::string temporary, WriteBeside(files, path, content));
+  STROM_TRY(files.Replace(temporary, path));
+  return files.SyncDirectory(ParentOf(path));
+}
+
+Status CreateFileExclusively(FileSystem& files, const std::string& path, ByteView content) {
+  STROM_ASSIGN(const std::string temporary, WriteBeside(files, path, content));
+  const Status linked = files.LinkNew(temporary, path);
+  STROM_TRY(files.Remove(temporary));
+  STROM_TRY(linked);
+  return files.SyncDirectory(ParentOf(path));
+}
+
+std::string ParentOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<std::string> LocalPath(const std::string& location) {
+  std::string path = location;
+  if (path.starts_with("file:")) {
+    path.erase(0, 5);
+    while (path.starts_with("//")) path.erase(0, 1);
+  } else if (path.find("://") != std::string::npos) {
+    return Err(ErrorCode::kUnsupported, "'{}': only local paths and file: are supported by this build", location);
+  }
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+}  // namespace strom::io

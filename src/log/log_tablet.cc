@@ -1,0 +1,329 @@
+#include "log/log_tablet.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log_line.h"
+
+namespace strom::log {
+namespace {
+
+using record::LogBatches;
+using record::LogBatchView;
+
+constexpr size_t kStampBytes = LogBatchView::kCrcAt;  // base offset, length, magic, timestamp: all before the checksum
+
+}  // namespace
+
+Result<std::unique_ptr<LogTablet>> LogTablet::Open(io::FileSystem& files, Options options) {
+  STROM_CHECK(options.segment_bytes <= INT32_MAX);
+  std::unique_ptr<LogTablet> tablet(new LogTablet(files, std::move(options)));
+  STROM_TRY(tablet->LoadSegments());
+  tablet->flushed_offset_ = std::min(tablet->options_.flushed_offset, tablet->end_offset_);
+  if (tablet->options_.clean) tablet->flushed_offset_ = tablet->end_offset_;
+  return tablet;
+}
+
+Status LogTablet::LoadSegments() {
+  auto listed = files_.List(options_.dir);
+  if (!listed && listed.error().code != ErrorCode::kNotFound) return std::unexpected(listed.error());
+  std::vector<int64_t> bases;
+  if (listed) {
+    directory_made_ = true;
+    for (const io::Entry& entry : *listed) {
+      if (const auto base = OffsetInName(entry.name, kLogSuffix)) bases.push_back(*base);
+    }
+    for (const io::Entry& entry : *listed) {  // leftovers of a deletion or of an unfinished write
+      const auto index = OffsetInName(entry.name, kIndexSuffix);
+      const auto time_index = OffsetInName(entry.name, kTimeIndexSuffix);
+      const bool orphan = (index && !std::ranges::binary_search(bases, *index)) ||
+                          (time_index && !std::ranges::binary_search(bases, *time_index));
+      if (orphan || entry.name.ends_with(".tmp")) STROM_TRY(files_.Remove(options_.dir + "/" + entry.name));
+    }
+  }
+  if (bases.empty()) bases.push_back(0);
+  for (const int64_t base : bases) {
+    segments_.push_back(std::make_unique<Segment>(files_, options_.dir, base, options_.index_interval_bytes));
+  }
+  if (!listed) return {};
+
+  // Writers are restored from the newest snapshot at or below the end, and from the batches after it.
+  const int64_t trusted = options_.clean ? INT64_MAX : options_.flushed_offset;
+  int64_t snapshot_offset = -1;
+  for (const std::string& name : SnapshotNames()) {
+    const int64_t offset = *OffsetInName(name, kWriterSnapshotSuffix);
+    if (offset > trusted) continue;
+    const auto content = io::ReadWholeFile(files_, options_.dir + "/" + name);
+    if (content && writers_.LoadJson(*content)) snapshot_offset = offset;
+  }
+  const int64_t replay_from = std::max<int64_t>(snapshot_offset, 0);
+  const auto remember = [this](const LogBatchView& batch) { writers_.Remember(batch, batch.base_offset(), batch.timestamp()); };
+
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    Segment& segment = *segments_[i];
+    const bool last = i + 1 == segments_.size();
+    const int64_t next_base = last ? INT64_MAX : segments_[i + 1]->base_offset();
+    if (!last && next_base <= trusted) {
+      STROM_TRY(segment.Load());
+      if (next_base > replay_from) {
+        STROM_TRY(segment.WalkHeaders(0, [&](int64_t, const LogBatchView& batch) {
+          if (batch.base_offset() >= replay_from) remember(batch);
+          return true;
+        }));
+      }
+      max_timestamp_ = std::max(max_timestamp_, segment.max_timestamp());
+      continue;
+    }
+    STROM_ASSIGN(end_offset_, segment.Recover(trusted, replay_from, remember));
+    max_timestamp_ = std::max(max_timestamp_, segment.max_timestamp());
+    if (!last && end_offset_ != next_base) {  // a fault inside: what follows cannot be trusted
+      LogWarn("{}: {} is damaged at offset {}; {} later segments are dropped", options_.bucket.ToString(), options_.dir,
+              end_offset_, segments_.size() - i - 1);
+      while (segments_.size() > i + 1) {
+        STROM_TRY(segments_.back()->Delete());
+        segments_.pop_back();
+      }
+    }
+  }
+  if (segments_.back()->size() == 0) end_offset_ = std::max(end_offset_, segments_.back()->base_offset());
+  return {};
+}
+
+std::vector<std::string> LogTablet::SnapshotNames() const {
+  std::vector<std::string> names;
+  const auto listed = files_.List(options_.dir);
+  if (!listed) return names;
+  for (const io::Entry& entry : *listed) {
+    if (OffsetInName(entry.name, kWriterSnapshotSuffix)) names.push_back(entry.name);
+  }
+  return names;
+}
+
+Result<LogTablet::Appended> LogTablet::Append(ByteView bytes, Millis now) {
+  if (broken_) {
+    return Err(ErrorCode::kLogStorage, "{} refuses writes after a failed write to {}", options_.bucket.ToString(), options_.dir);
+  }
+  Appended appended;
+  std::vector<LogBatchView> batches;
+  LogBatches all(bytes);
+  while (true) {
+    STROM_ASSIGN(const auto batch, all.Next());
+    if (!batch) break;
+    STROM_TRY(batch->Check());
+    batches.push_back(*batch);
+  }
+  if (batches.empty()) return appended;
+
+  for (const LogBatchView& batch : batches) {
+    if (const auto known = writers_.FindDuplicate(batch)) {
+      return Appended{known->first_offset(), known->last_offset + 1, 0, true};
+    }
+  }
+  // A request may hold several batches of one writer; each must follow the one before.
+  WriterState checked;
+  const WriterState* against = &writers_;
+  if (batches.size() > 1) {
+    checked = writers_;
+    against = &checked;
+  }
+  const Millis timestamp = std::max(max_timestamp_, now);
+  int64_t next = end_offset_;
+  std::vector<std::array<char, kStampBytes>> stamps(batches.size());
+  std::vector<ByteView> parts;
+  parts.reserve(batches.size() * 2);
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const LogBatchView& batch = batches[i];
+    STROM_TRY(against->CheckSequence(batch));
+    if (batches.size() > 1) checked.Remember(batch, next, timestamp);
+    std::memcpy(stamps[i].data(), batch.bytes().data(), kStampBytes);
+    StoreLe(stamps[i].data(), next);
+    StoreLe(stamps[i].data() + LogBatchView::kTimestampAt, timestamp);
+    parts.emplace_back(stamps[i].data(), kStampBytes);
+    parts.push_back(batch.bytes().substr(kStampBytes));
+    appended.bytes += static_cast<int64_t>(batch.bytes().size());
+    next += batch.last_offset_delta() + 1;
+  }
+
+  const bool too_far = next - active().base_offset() > INT32_MAX;
+  if (active().size() > 0 && (active().size() + appended.bytes > options_.segment_bytes || too_far)) STROM_TRY(Roll(end_offset_));
+  if (!directory_made_) {
+    STROM_TRY(files_.MakeDirectories(options_.dir));
+    directory_made_ = true;
+  }
+  const Segment::Appended facts{end_offset_, next - 1, timestamp, appended.bytes};
+  if (const Status written = active().Append(parts, facts); !written) {
+    broken_ = true;
+    return Err(ErrorCode::kLogStorage, "{}: {}", options_.bucket.ToString(), written.error().message);
+  }
+  appended.first_offset = end_offset_;
+  appended.end_offset = next;
+  int64_t base = end_offset_;
+  for (const LogBatchView& batch : batches) {
+    writers_.Remember(batch, base, timestamp);
+    base += batch.last_offset_delta() + 1;
+  }
+  end_offset_ = next;
+  max_timestamp_ = timestamp;
+  return appended;
+}
+
+Status LogTablet::Roll(int64_t base_offset) {
+  active().Seal();
+  segments_.push_back(std::make_unique<Segment>(files_, options_.dir, base_offset, options_.index_interval_bytes));
+  return {};
+}
+
+size_t LogTablet::SegmentAt(int64_t offset) const {
+  const auto after = std::ranges::upper_bound(segments_, offset, {}, [](const auto& s) { return s->base_offset(); });
+  return after == segments_.begin() ? 0 : static_cast<size_t>(after - segments_.begin()) - 1;
+}
+
+std::optional<int64_t> LogTablet::HintFor(const Segment& segment, int64_t offset) const {
+  for (const Hint& hint : hints_) {
+    const bool fits = hint.offset == offset && hint.segment_base == segment.base_offset();
+    if (fits && hint.position < segment.size()) return hint.position;
+  }
+  return std::nullopt;
+}
+
+void LogTablet::AddHint(const Segment& segment, int64_t offset, int64_t position) {
+  hints_[next_hint_] = Hint{segment.base_offset(), offset, position};
+  next_hint_ = (next_hint_ + 1) % hints_.size();
+}
+
+Result<SharedBytes> LogTablet::Read(int64_t offset, const ReadLimits& limits, const ProjectionRequest* projection) {
+  if (offset < start_offset() || offset > end_offset_) {
+    return Err(ErrorCode::kLogOffsetOutOfRange, "{} has the offsets {} to {}, {} was asked for", options_.bucket.ToString(),
+               start_offset(), end_offset_, offset);
+  }
+  for (size_t i = SegmentAt(offset); i < segments_.size() && offset < limits.end_offset; ++i) {
+    const Segment& segment = *segments_[i];
+    STROM_ASSIGN(const int64_t position, segment.PositionOf(offset, HintFor(segment, offset)));
+    if (position >= segment.size()) continue;  // a gap at the segment's end
+    return projection == nullptr ? ReadWhole(segment, position, limits) : ReadProjected(segment, position, limits, *projection);
+  }
+  return SharedBytes();
+}
+
+Result<SharedBytes> LogTablet::ReadWhole(const Segment& segment, int64_t position, const ReadLimits& limits) {
+  char header[LogBatchView::kHeaderBytes];
+  STROM_TRY(segment.ReadExactly(position, header, sizeof header));
+  const LogBatchView first(ByteView(header, sizeof header));
+  STROM_ASSIGN(const int64_t first_bytes, LogBatchView::SizeAt(ByteView(header, sizeof header)));
+  if (first.next_offset() > limits.end_offset) return SharedBytes();
+  int64_t want = std::min(limits.max_bytes, segment.size() - position);
+  if (first_bytes > want) {
+    if (!limits.at_least_one) return SharedBytes();
+    want = first_bytes;
+  }
+  auto buffer = std::make_shared_for_overwrite<char[]>(static_cast<size_t>(want));
+  STROM_TRY(segment.ReadExactly(position, buffer.get(), static_cast<size_t>(want)));
+  const ByteView all(buffer.get(), static_cast<size_t>(want));
+  size_t end = 0;
+  int64_t next_offset = 0;
+  LogBatches batches(all);
+  while (true) {
+    STROM_ASSIGN(const auto batch, batches.Next());
+    if (!batch || batch->next_offset() > limits.end_offset) break;
+    end += batch->bytes().size();
+    next_offset = batch->next_offset();
+  }
+  AddHint(segment, next_offset, position + static_cast<int64_t>(end));
+  return SharedBytes(all.substr(0, end), std::move(buffer));
+}
+
+Result<SharedBytes> LogTablet::ReadProjected(const Segment& segment, int64_t position, const ReadLimits& limits,
+                                             const ProjectionRequest& request) {
+  Bytes out;
+  int64_t next_offset = -1;
+  char header[LogBatchView::kHeaderBytes];
+  while (position < segment.size()) {
+    STROM_TRY(segment.ReadExactly(position, header, sizeof header));
+    const LogBatchView batch(ByteView(header, sizeof header));
+    STROM_ASSIGN(const int64_t batch_bytes, LogBatchView::SizeAt(ByteView(header, sizeof header)));
+    if (batch.next_offset() > limits.end_offset) break;
+    const std::shared_ptr<const model::Schema> schema = request.schema_of(batch.schema_id());
+    if (!schema) return Err(ErrorCode::kSchemaNotExist, "schema {} of {} does not exist", batch.schema_id(), options_.bucket.ToString());
+    const auto read = [&](int64_t at, char* into, size_t size) { return segment.ReadExactly(position + at, into, size); };
+    const size_t before = out.size();
+    STROM_TRY(request.projection.Project(*schema, batch_bytes, read, out));
+    if (static_cast<int64_t>(out.size()) > limits.max_bytes && !(before == 0 && limits.at_least_one)) {
+      out.resize(before);
+      break;
+    }
+    next_offset = batch.next_offset();
+    position += batch_bytes;
+  }
+  if (next_offset >= 0) AddHint(segment, next_offset, position);
+  return SharedBytes::Own(std::move(out));
+}
+
+Result<int64_t> LogTablet::OffsetForTimestamp(Millis timestamp) const {
+  for (const auto& segment : segments_) {
+    if (segment->max_timestamp() < timestamp) continue;
+    STROM_ASSIGN(const auto offset, segment->OffsetAt(timestamp));
+    if (offset) return *offset;
+  }
+  return end_offset_;
+}
+
+int64_t LogTablet::bytes() const {
+  int64_t total = 0;
+  for (const auto& segment : segments_) total += segment->size();
+  return total;
+}
+
+Status LogTablet::FlushJob::Run() const {
+  for (const Segment::Flush& segment : segments) STROM_TRY(segment.Run());
+  if (snapshot_path.empty()) return {};
+  STROM_TRY(io::WriteFileAtomically(*files, snapshot_path, snapshot));
+  for (const std::string& path : obsolete) STROM_TRY(files->Remove(path));
+  return {};
+}
+
+Result<LogTablet::FlushJob> LogTablet::MakeFlush() {
+  FlushJob job;
+  job.files = &files_;
+  job.end_offset = end_offset_;
+  for (const auto& segment : segments_) {
+    if (!segment->dirty()) continue;
+    STROM_ASSIGN(Segment::Flush flush, segment->MakeFlush());
+    job.segments.push_back(std::move(flush));
+  }
+  if (directory_made_) {
+    const std::string name = FileNameOf(end_offset_, kWriterSnapshotSuffix);
+    job.snapshot_path = options_.dir + "/" + name;
+    job.snapshot = writers_.ToJson();
+    for (const std::string& old : SnapshotNames()) {
+      if (old != name) job.obsolete.push_back(options_.dir + "/" + old);
+    }
+  }
+  return job;
+}
+
+Result<int> LogTablet::DeleteExpired(Millis expire_before, int64_t limit_offset, bool roll_active) {
+  const auto expired = [&](const Segment& segment) {
+    return segment.size() > 0 && segment.max_timestamp() < expire_before;
+  };
+  if (roll_active && expired(active()) && end_offset_ <= limit_offset) STROM_TRY(Roll(end_offset_));
+  int deleted = 0;
+  while (segments_.size() > 1 && expired(*segments_.front()) && segments_[1]->base_offset() <= limit_offset) {
+    STROM_TRY(segments_.front()->Delete());
+    segments_.erase(segments_.begin());
+    ++deleted;
+  }
+  // An empty newest segment must leave a file, or the next start would number rows from 0 again.
+  if (deleted > 0 && segments_.size() == 1 && active().size() == 0) {
+    STROM_TRY(files_.OpenForAppend(options_.dir + "/" + FileNameOf(active().base_offset(), kLogSuffix)));
+  }
+  return deleted;
+}
+
+Status LogTablet::Close() {
+  STROM_ASSIGN(const FlushJob job, MakeFlush());
+  STROM_TRY(job.Run());
+  Flushed(job.end_offset);
+  return {};
+}
+
+}  // namespace strom::log

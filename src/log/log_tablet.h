@@ -1,0 +1,135 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "io/file_system.h"
+#include "log/segment.h"
+#include "log/writer_state.h"
+#include "model/ids.h"
+#include "model/schema.h"
+#include "record/projection.h"
+
+namespace strom::log {
+
+/// One bucket's log: batches of rows in segment files, appended at the end, cut at the front by retention.
+///
+/// Offsets number rows from 0. Invariant: start_offset <= flushed_offset <= end_offset; segments follow each other.
+/// Owner: one shard. Append reaches the page cache, which survives the process; MakeFlush gives a job that waits for the disk and
+/// may run on any thread. A tablet without rows has no file. On disk: docs/formats/log.md (Apache Fluss 0.9).
+class LogTablet {
+ public:
+  struct Options {
+    model::TableBucket bucket;
+    std::string dir;
+    int64_t segment_bytes = int64_t{1} << 30;  // roll when the next batches would pass this; at most 2^31 - 1
+    int64_t index_interval_bytes = 4096;
+    int64_t flushed_offset = 0;     // everything below was synced: recovery trusts it
+    bool clean = false;             // the last owner closed the log in order
+  };
+
+  /// Opens or creates the log; cuts a torn tail. Errors: kIo, kCorrupt.
+  static Result<std::unique_ptr<LogTablet>> Open(io::FileSystem& files, Options options);
+
+  struct Appended {
+    int64_t first_offset = -1;  // -1 when there was no batch
+    int64_t end_offset = -1;    // after the last row of the append
+    int64_t bytes = 0;          // written; 0 for a duplicate
+    bool duplicate = false;
+  };
+  /// Appends the whole batches of `batches`, stamping base offsets and one commit time; a cut batch at the end is left out. When
+  /// one of them was written before, nothing is written and its old offsets come back.
+  /// Errors: kCorruptRecord, kOutOfOrderSequence, kStorage (disk; from then on every append fails).
+  Result<Appended> Append(ByteView batches, Millis now);
+
+  struct ReadLimits {
+    int64_t max_bytes = 0;
+    int64_t end_offset = 0;    // only batches that end at or below
+    bool at_least_one = false;  // one batch even when it is larger than max_bytes
+  };
+  /// How a projecting read finds the schema of a batch.
+  using SchemaOf = std::function<std::shared_ptr<const model::Schema>(int16_t schema_id)>;
+  struct ProjectionRequest {
+    const record::Projection& projection;
+    const SchemaOf& schema_of;
+  };
+  /// Whole batches from the one that holds `offset` on. Errors: kLogOffsetOutOfRange, kIo, kCorrupt, and with a projection
+  /// kInvalidColumnProjection, kSchemaNotExist.
+  Result<SharedBytes> Read(int64_t offset, const ReadLimits& limits, const ProjectionRequest* projection = nullptr);
+
+  /// The base offset of the first batch with a commit time of at least `timestamp`; end_offset() when there is none.
+  Result<int64_t> OffsetForTimestamp(Millis timestamp) const;
+
+  int64_t start_offset() const { return segments_.front()->base_offset(); }
+  int64_t end_offset() const { return end_offset_; }
+  int64_t flushed_offset() const { return flushed_offset_; }
+  Millis max_timestamp() const { return max_timestamp_; }
+  int64_t bytes() const;
+  size_t segment_count() const { return segments_.size(); }
+  size_t writer_count() const { return writers_.size(); }
+  const model::TableBucket& bucket() const { return options_.bucket; }
+  const std::string& dir() const { return options_.dir; }
+
+  /// A flush as a value: Run() waits for the disk, on any thread; tell the tablet with Flushed().
+  struct FlushJob {
+    std::vector<Segment::Flush> segments;
+    int64_t end_offset = 0;
+    std::string snapshot_path;
+    std::string snapshot;
+    std::vector<std::string> obsolete;  // older snapshots
+    io::FileSystem* files = nullptr;
+    Status Run() const;
+  };
+  bool needs_flush() const { return flushed_offset_ < end_offset_; }
+  Result<FlushJob> MakeFlush();
+  void Flushed(int64_t end_offset) { flushed_offset_ = std::max(flushed_offset_, end_offset); }
+
+  /// Deletes segments that end at or below `limit_offset` and whose rows are all older than `expire_before`; with `roll_active`
+  /// also the newest one, after a new empty one was begun. Returns how many went.
+  Result<int> DeleteExpired(Millis expire_before, int64_t limit_offset, bool roll_active);
+  void ExpireWriters(Millis before) { writers_.Expire(before); }
+
+  /// Flushes and leaves files from which the next Open needs no recovery.
+  Status Close();
+
+ private:
+  LogTablet(io::FileSystem& files, Options options) : files_(files), options_(std::move(options)) {}
+  Status LoadSegments();
+  Status LoadWriters();
+  Status Roll(int64_t base_offset);
+  Segment& active() { return *segments_.back(); }
+  size_t SegmentAt(int64_t offset) const;
+  std::optional<int64_t> HintFor(const Segment& segment, int64_t offset) const;
+  Result<SharedBytes> ReadWhole(const Segment& segment, int64_t position, const ReadLimits& limits);
+  Result<SharedBytes> ReadProjected(const Segment& segment, int64_t position, const ReadLimits& limits,
+                                    const ProjectionRequest& projection);
+  void AddHint(const Segment& segment, int64_t offset, int64_t position);
+  std::vector<std::string> SnapshotNames() const;
+
+  io::FileSystem& files_;
+  const Options options_;
+  // State.
+  std::vector<std::unique_ptr<Segment>> segments_;  // never empty after Open
+  int64_t end_offset_ = 0;
+  int64_t flushed_offset_ = 0;
+  Millis max_timestamp_ = -1;
+  WriterState writers_;
+  bool broken_ = false;
+  bool directory_made_ = false;
+  /// Where recent reads ended: sequential readers go on there without a search.
+  struct Hint {
+    int64_t segment_base = -1;
+    int64_t offset = -1;
+    int64_t position = 0;
+  };
+  std::array<Hint, 8> hints_;
+  size_t next_hint_ = 0;
+};
+
+}  // namespace strom::log

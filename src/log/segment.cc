@@ -1,0 +1,266 @@
+#include "log/segment.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace strom::log {
+namespace {
+
+using record::LogBatchView;
+
+/// Reads ahead in steps, so that a scan costs few system calls whatever the size of the batches.
+class ForwardReader {
+ public:
+  ForwardReader(const io::File& file, int64_t end) : file_(file), end_(end) {}
+
+  /// `size` bytes at `position`; fewer at the end of the file.
+  Result<ByteView> At(int64_t position, size_t size) {
+    const bool inside = position >= start_ && position + static_cast<int64_t>(size) <= start_ + static_cast<int64_t>(buffer_.size());
+    if (!inside) {
+      const auto available = static_cast<size_t>(std::max<int64_t>(0, end_ - position));
+      buffer_.resize(std::min(available, std::max(size, kStep)));
+      STROM_ASSIGN(const size_t got, file_.ReadAt(position, buffer_.data(), buffer_.size()));
+      buffer_.resize(got);
+      start_ = position;
+    }
+    return ByteView(buffer_).substr(static_cast<size_t>(position - start_), size);
+  }
+
+ private:
+  static constexpr size_t kStep = 256 << 10;
+  const io::File& file_;
+  const int64_t end_;
+  int64_t start_ = 0;
+  Bytes buffer_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<io::File>> Segment::Log() const {
+  if (!log_) {
+    STROM_ASSIGN(std::unique_ptr<io::File> file, files_.OpenForAppend(PathOf(kLogSuffix)));
+    log_ = std::move(file);
+  }
+  return log_;
+}
+
+Status Segment::LoadIndexes() const {
+  if (indexes_loaded_) return {};
+  const auto read = [&](const char* suffix) -> Result<Bytes> {
+    auto content = io::ReadWholeFile(files_, PathOf(suffix));
+    if (!content && content.error().code == ErrorCode::kNotFound) return Bytes();
+    return content;
+  };
+  STROM_ASSIGN(const Bytes index, read(kIndexSuffix));
+  STROM_ASSIGN(const Bytes time_index, read(kTimeIndexSuffix));
+  index_ = DecodeIndex(index, base_);
+  time_index_ = DecodeTimeIndex(time_index, base_);
+  while (!index_.empty() && index_.back().position >= size_) index_.pop_back();
+  indexes_loaded_ = true;
+  return {};
+}
+
+Status Segment::Load() {
+  STROM_ASSIGN(const auto file, Log());
+  size_ = file->size();
+  STROM_TRY(LoadIndexes());
+  flushed_entries_ = index_.size();
+  flushed_time_entries_ = time_index_.size();
+  int64_t from = 0;
+  if (!time_index_.empty()) {
+    max_timestamp_ = time_index_.back().timestamp;
+    max_timestamp_offset_ = time_index_.back().base_offset;
+    STROM_ASSIGN(from, PositionOf(max_timestamp_offset_, std::nullopt));
+  }
+  // The last batches may be newer than the last entry.
+  STROM_TRY(WalkHeaders(from, [&](int64_t, const LogBatchView& batch) {
+    if (batch.timestamp() > max_timestamp_) {
+      max_timestamp_ = batch.timestamp();
+      max_timestamp_offset_ = batch.base_offset();
+    }
+    return true;
+  }));
+  // The handle is dropped again: most old segments are never read.
+  log_.reset();
+  return {};
+}
+
+Result<int64_t> Segment::Recover(int64_t trusted_offset, int64_t visit_from, const Visit& visit) {
+  STROM_ASSIGN(const auto file, Log());
+  size_ = file->size();
+  STROM_TRY(LoadIndexes());
+  // Entries below the trusted offset were synced with their batches; what follows is built anew.
+  const int64_t known_until = std::min(trusted_offset, visit_from);
+  while (!index_.empty() && index_.back().last_offset >= known_until) index_.pop_back();
+  int64_t position = index_.empty() ? 0 : index_.back().position;
+  if (!index_.empty()) {
+    Bytes header(LogBatchView::kHeaderBytes, '\0');
+    const bool whole = position + static_cast<int64_t>(header.size()) <= size_ && ReadExactly(position, header.data(), header.size());
+    if (!whole || LogBatchView(header).base_offset() > index_.back().last_offset) {
+      index_.clear();
+      position = 0;
+    }
+  }
+  const int64_t first_kept = index_.empty() ? base_ : index_.back().last_offset;
+  std::erase_if(time_index_, [&](const TimeIndexEntry& entry) { return entry.base_offset >= first_kept; });
+  if (!time_index_.empty()) {
+    max_timestamp_ = time_index_.back().timestamp;
+    max_timestamp_offset_ = time_index_.back().base_offset;
+  }
+  if (!index_.empty()) index_.pop_back();  // its append is read again
+
+  ForwardReader reader(*file, size_);
+  int64_t next_offset = base_;
+  bool first = true;
+  while (true) {
+    STROM_ASSIGN(const ByteView prefix, reader.At(position, LogBatchView::kPrefixBytes));
+    if (prefix.size() < LogBatchView::kPrefixBytes) break;
+    const Result<int64_t> bytes = LogBatchView::SizeAt(prefix);
+    if (!bytes || position + *bytes > size_) break;
+    STROM_ASSIGN(const ByteView raw, reader.At(position, static_cast<size_t>(*bytes)));
+    const LogBatchView batch(raw);
+    const bool in_order = first ? batch.base_offset() >= base_ : batch.base_offset() >= next_offset;
+    if (batch.magic() != 0 || !in_order) break;
+    if (batch.last_offset() >= trusted_offset && !batch.Check()) break;
+    first = false;
+    next_offset = batch.next_offset();
+    Note(Appended{batch.base_offset(), batch.last_offset(), batch.timestamp(), *bytes}, position);
+    if (batch.base_offset() >= visit_from) visit(batch);
+    position += *bytes;
+  }
+  if (position < size_) {
+    STROM_TRY(file->Truncate(position));
+    size_ = position;
+    STROM_TRY(file->Sync());
+  }
+  // Index files may hold more than was kept: write them anew with the next flush.
+  for (const char* suffix : {kIndexSuffix, kTimeIndexSuffix}) STROM_TRY(files_.Remove(PathOf(suffix)));
+  flushed_entries_ = 0;
+  flushed_time_entries_ = 0;
+  dirty_ = size_ > 0;
+  return next_offset;
+}
+
+/// Keeps the largest timestamp, and an index entry whenever enough bytes lie behind the last one.
+void Segment::Note(const Appended& appended, int64_t position) {
+  if (appended.timestamp > max_timestamp_) {
+    max_timestamp_ = appended.timestamp;
+    max_timestamp_offset_ = appended.first_offset;
+  }
+  if (bytes_since_entry_ > index_interval_) {
+    index_.push_back(IndexEntry{appended.last_offset, position});
+    const bool newer = time_index_.empty() || (max_timestamp_ > time_index_.back().timestamp &&
+                                               max_timestamp_offset_ > time_index_.back().base_offset);
+    if (newer) time_index_.push_back(TimeIndexEntry{max_timestamp_, max_timestamp_offset_});
+    bytes_since_entry_ = 0;
+  }
+  bytes_since_entry_ += appended.bytes;
+}
+
+Status Segment::Append(std::span<const ByteView> parts, const Appended& appended) {
+  STROM_ASSIGN(const auto file, Log());
+  if (const Status written = file->Append(parts); !written) {
+    // A part of the batch may be in the file: cut it, so that the next append does not follow garbage.
+    if (const Status cut = file->Truncate(size_); !cut) return std::unexpected(cut.error().In("after a failed append"));
+    return written;
+  }
+  if (size_ == 0) indexes_loaded_ = true;  // nothing to load for a new file
+  Note(appended, size_);
+  size_ += appended.bytes;
+  dirty_ = true;
+  return {};
+}
+
+Status Segment::ReadExactly(int64_t position, char* into, size_t size) const {
+  STROM_ASSIGN(const auto file, Log());
+  STROM_ASSIGN(const size_t got, file->ReadAt(position, into, size));
+  if (got != size) {
+    return Err(ErrorCode::kCorrupt, "{} ends at {} bytes, {} at {} were expected", PathOf(kLogSuffix), position + static_cast<int64_t>(got),
+               size, position);
+  }
+  return {};
+}
+
+Status Segment::WalkHeaders(int64_t position, const std::function<bool(int64_t, const LogBatchView&)>& visit) const {
+  char header[LogBatchView::kHeaderBytes];
+  while (position + static_cast<int64_t>(sizeof header) <= size_) {
+    STROM_TRY(ReadExactly(position, header, sizeof header));
+    const ByteView view(header, sizeof header);
+    STROM_ASSIGN(const int64_t bytes, LogBatchView::SizeAt(view));
+    if (!visit(position, LogBatchView(view))) return {};
+    position += bytes;
+  }
+  return {};
+}
+
+Result<int64_t> Segment::PositionOf(int64_t offset, std::optional<int64_t> hint) const {
+  int64_t start = hint.value_or(0);
+  if (!hint) {
+    STROM_TRY(LoadIndexes());
+    const auto after = std::ranges::upper_bound(index_, offset, {}, &IndexEntry::last_offset);
+    if (after != index_.begin()) start = std::prev(after)->position;
+  }
+  int64_t found = size_;
+  STROM_TRY(WalkHeaders(start, [&](int64_t position, const LogBatchView& batch) {
+    if (batch.last_offset() < offset) return true;
+    found = position;
+    return false;
+  }));
+  return found;
+}
+
+Result<std::optional<int64_t>> Segment::OffsetAt(Millis timestamp) const {
+  STROM_TRY(LoadIndexes());
+  int64_t start = 0;
+  const auto after = std::ranges::lower_bound(time_index_, timestamp, {}, &TimeIndexEntry::timestamp);
+  if (after != time_index_.begin()) {
+    STROM_ASSIGN(start, PositionOf(std::prev(after)->base_offset, std::nullopt));
+  }
+  std::optional<int64_t> found;
+  STROM_TRY(WalkHeaders(start, [&](int64_t, const LogBatchView& batch) {
+    if (batch.timestamp() < timestamp) return true;
+    found = batch.base_offset();
+    return false;
+  }));
+  return found;
+}
+
+Status Segment::Flush::Run() const {
+  STROM_TRY(log->Sync());
+  if (!index_bytes.empty()) STROM_TRY(index->Append(index_bytes));
+  if (!time_index_bytes.empty()) STROM_TRY(time_index->Append(time_index_bytes));
+  STROM_TRY(index->Sync());
+  return time_index->Sync();
+}
+
+Result<Segment::Flush> Segment::MakeFlush() {
+  Flush flush;
+  STROM_ASSIGN(flush.log, Log());
+  STROM_ASSIGN(flush.index, files_.OpenForAppend(PathOf(kIndexSuffix)));
+  STROM_ASSIGN(flush.time_index, files_.OpenForAppend(PathOf(kTimeIndexSuffix)));
+  STROM_TRY(LoadIndexes());
+  const auto after = [](const auto& entries, size_t done) {
+    return std::remove_cvref_t<decltype(entries)>(entries.begin() + static_cast<std::ptrdiff_t>(done), entries.end());
+  };
+  flush.index_bytes = EncodeIndex(after(index_, flushed_entries_), base_);
+  flush.time_index_bytes = EncodeTimeIndex(after(time_index_, flushed_time_entries_), base_);
+  flushed_entries_ = index_.size();
+  flushed_time_entries_ = time_index_.size();
+  dirty_ = false;
+  return flush;
+}
+
+void Segment::Seal() {
+  const bool newer = time_index_.empty() || (max_timestamp_ > time_index_.back().timestamp &&
+                                             max_timestamp_offset_ > time_index_.back().base_offset);
+  if (max_timestamp_ >= 0 && newer && indexes_loaded_) time_index_.push_back(TimeIndexEntry{max_timestamp_, max_timestamp_offset_});
+}
+
+Status Segment::Delete() {
+  log_.reset();
+  for (const char* suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix}) STROM_TRY(files_.Remove(PathOf(suffix)));
+  return {};
+}
+
+}  // namespace strom::log

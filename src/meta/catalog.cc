@@ -1,0 +1,379 @@
+#include "meta/catalog.h"
+
+#include <set>
+
+#include "base/json.h"
+#include "base/log_line.h"
+#include "base/uuid.h"
+#include "meta/paths.h"
+
+namespace strom::meta {
+namespace {
+
+using model::TableInfo;
+using model::TablePath;
+
+Json StringMap(const model::Properties& properties) {
+  Json json = Json::object();
+  for (const auto& [key, value] : properties) json[key] = value;
+  return json;
+}
+
+model::Properties ToProperties(const Json& json, const char* key) {
+  model::Properties properties;
+  const auto it = json.find(key);
+  if (it == json.end() || !it->is_object()) return properties;
+  for (const auto& [name, value] : it->items()) {
+    if (value.is_string()) properties[name] = value.get<std::string>();
+  }
+  return properties;
+}
+
+std::vector<std::string> ToStrings(const Json& json, const char* key) {
+  std::vector<std::string> strings;
+  const auto it = json.find(key);
+  if (it == json.end() || !it->is_array()) return strings;
+  for (const Json& item : *it) {
+    if (item.is_string()) strings.push_back(item.get<std::string>());
+  }
+  return strings;
+}
+
+std::string DatabaseNode(const DatabaseEntry& entry) {
+  Json json{{"version", 1}};
+  if (entry.descriptor.comment) json["comment"] = *entry.descriptor.comment;
+  json["custom_properties"] = StringMap(entry.descriptor.custom_properties);
+  json["created_time"] = entry.created_ms;
+  json["modified_time"] = entry.modified_ms;
+  return json.dump();
+}
+
+std::string TableNode(const TableInfo& info) {
+  const model::TableDescriptor& descriptor = info.descriptor;
+  Json json{{"version", 1}, {"table_id", info.table_id}};
+  if (descriptor.comment) json["comment"] = *descriptor.comment;
+  if (descriptor.partitioned()) json["partition_key"] = descriptor.partition_keys;
+  if (!descriptor.bucket_keys.empty()) json["bucket_key"] = descriptor.bucket_keys;
+  json["bucket_count"] = info.bucket_count();
+  json["properties"] = StringMap(descriptor.properties);
+  json["custom_properties"] = StringMap(descriptor.custom_properties);
+  json["created_time"] = info.created_ms;
+  json["modified_time"] = info.modified_ms;
+  return json.dump();
+}
+
+Result<TableInfo> TableFromNode(const TablePath& path, ByteView data, int32_t schema_id, const model::Schema& schema) {
+  STROM_ASSIGN(const Json json, ParseJson(data, "table " + path.ToString()));
+  TableInfo info;
+  info.path = path;
+  STROM_ASSIGN(info.table_id, JsonInt(json, "table_id"));
+  info.schema_id = schema_id;
+  model::TableDescriptor& descriptor = info.descriptor;
+  descriptor.schema = schema;
+  if (json.contains("comment")) descriptor.comment = JsonOr<std::string>(json, "comment", "");
+  descriptor.partition_keys = ToStrings(json, "partition_key");
+  descriptor.bucket_keys = ToStrings(json, "bucket_key");
+  STROM_ASSIGN(const int64_t buckets, JsonInt(json, "bucket_count"));
+  descriptor.bucket_count = static_cast<int32_t>(buckets);
+  descriptor.properties = ToProperties(json, "properties");
+  descriptor.custom_properties = ToProperties(json, "custom_properties");
+  info.created_ms = JsonOr<int64_t>(json, "created_time", 0);
+  info.modified_ms = JsonOr<int64_t>(json, "modified_time", 0);
+  STROM_ASSIGN(info.options, model::ParseTableOptions(descriptor.properties));
+  return info;
+}
+
+std::string LakeNode(const LakeState& lake) {
+  Json snapshots = Json::array();
+  for (const LakeState::Snapshot& snapshot : lake.snapshots) {
+    Json item{{"snapshot_id", snapshot.snapshot_id}, {"tiered_offsets", snapshot.tiered_path}};
+    if (snapshot.readable_path) item["readable_offsets"] = *snapshot.readable_path;
+    snapshots.push_back(std::move(item));
+  }
+  return Json{{"version", 2}, {"lake_snapshots", std::move(snapshots)}}.dump();
+}
+
+}  // namespace
+
+std::string LakeOffsetsToJson(model::TableId table_id, const std::map<model::TableBucket, int64_t>& offsets) {
+  std::map<model::PartitionId, Json> lists;
+  for (const auto& [bucket, offset] : offsets) {
+    Json& list = lists.try_emplace(bucket.partition_id, Json::array()).first->second;
+    while (list.size() <= static_cast<size_t>(bucket.bucket)) list.push_back(-1);
+    list[static_cast<size_t>(bucket.bucket)] = offset;
+  }
+  Json json{{"version", 1}, {"table_id", table_id}};
+  for (auto& [partition, list] : lists) {
+    if (partition == model::kNoPartition) {
+      json["bucket_offsets"] = std::move(list);
+    } else {
+      json["partition_offsets"].push_back(Json{{"partition_id", partition}, {"bucket_offsets", std::move(list)}});
+    }
+  }
+  return json.dump();
+}
+
+Result<std::map<model::TableBucket, int64_t>> LakeOffsetsFromJson(ByteView text) {
+  STROM_ASSIGN(const Json json, ParseJson(text, "lake offsets"));
+  STROM_ASSIGN(const int64_t table_id, JsonInt(json, "table_id"));
+  std::map<model::TableBucket, int64_t> offsets;
+  const auto add = [&](const Json& holder, model::PartitionId partition) {
+    const auto list = holder.find("bucket_offsets");
+    if (list == holder.end() || !list->is_array()) return;
+    for (size_t i = 0; i < list->size(); ++i) {
+      const int64_t offset = (*list)[i].is_number_integer() ? (*list)[i].get<int64_t>() : -1;
+      if (offset >= 0) offsets[{table_id, partition, static_cast<int32_t>(i)}] = offset;
+    }
+  };
+  add(json, model::kNoPartition);
+  if (const auto partitions = json.find("partition_offsets"); partitions != json.end() && partitions->is_array()) {
+    for (const Json& item : *partitions) {
+      STROM_ASSIGN(const int64_t partition, JsonInt(item, "partition_id"));
+      add(item, partition);
+    }
+  }
+  return offsets;
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::Open(MetaTree& tree, io::FileSystem& files, model::ServerId server_id) {
+  std::unique_ptr<Catalog> catalog(new Catalog(tree, files, server_id));
+  STROM_TRY(catalog->Load());
+  return catalog;
+}
+
+Status Catalog::Load() {
+  auto view = std::make_shared<ClusterView>();
+  for (const std::string& name : tree_.Children(paths::kDatabases)) {
+    const auto node = tree_.Get(paths::Database(name));
+    if (!node) continue;
+    STROM_ASSIGN(const Json json, ParseJson(node->data, "database " + name));
+    auto entry = std::make_shared<DatabaseEntry>();
+    entry->name = name;
+    if (json.contains("comment")) entry->descriptor.comment = JsonOr<std::string>(json, "comment", "");
+    entry->descriptor.custom_properties = ToProperties(json, "custom_properties");
+    entry->created_ms = JsonOr<int64_t>(json, "created_time", 0);
+    entry->modified_ms = JsonOr<int64_t>(json, "modified_time", 0);
+    view->databases[name] = std::move(entry);
+    for (const std::string& table : tree_.Children(paths::Database(name) + "/tables")) {
+      STROM_TRY(LoadTable({name, table}, *view));
+    }
+  }
+  if (const auto node = tree_.Get(paths::kDynamicConfig)) {
+    STROM_ASSIGN(const Json json, ParseJson(node->data, "cluster config"));
+    if (const auto configs = json.find("configs"); configs != json.end()) {
+      for (const auto& [key, value] : configs->items()) {
+        dynamic_[key] = value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
+      }
+    }
+  }
+  view_ = std::move(view);
+  return {};
+}
+
+Status Catalog::LoadTable(const TablePath& path, ClusterView& view) {
+  const auto node = tree_.Get(paths::Table(path));
+  if (!node || node->data.empty()) return {};
+  auto entry = std::make_shared<TableEntry>();
+  int32_t newest = 0;
+  for (const std::string& id : tree_.Children(paths::Table(path) + "/schemas")) {
+    const auto schema_node = tree_.Get(paths::Schema(path, std::stoi(id)));
+    STROM_ASSIGN(model::Schema schema, model::SchemaFromJson(schema_node->data));
+    entry->schemas[std::stoi(id)] = std::make_shared<const model::Schema>(std::move(schema));
+    newest = std::max(newest, std::stoi(id));
+  }
+  if (newest == 0) return Err(ErrorCode::kCorrupt, "table {} has no schema", path.ToString());
+  STROM_ASSIGN(entry->info, TableFromNode(path, node->data, newest, *entry->schemas[newest]));
+  for (const std::string& name : tree_.Children(paths::Table(path) + "/partitions")) {
+    const auto partition = tree_.Get(paths::Partition(path, name));
+    if (!partition) continue;
+    STROM_ASSIGN(const Json json, ParseJson(partition->data, "partition " + name));
+    STROM_ASSIGN(entry->partitions[name], JsonInt(json, "partition_id"));
+  }
+  STROM_TRY(LoadLake(*entry, view));
+  PutTable(std::move(entry), view);
+  return {};
+}
+
+Status Catalog::LoadLake(const TableEntry& table, ClusterView& view) {
+  const auto node = tree_.Get(paths::Lake(table.info.table_id));
+  if (!node) return {};
+  STROM_ASSIGN(const Json json, ParseJson(node->data, "lake state of " + table.info.path.ToString()));
+  auto lake = std::make_shared<LakeState>();
+  const auto snapshots = json.find("lake_snapshots");
+  if (snapshots == json.end() || !snapshots->is_array()) return {};
+  for (const Json& item : *snapshots) {
+    LakeState::Snapshot snapshot;
+    STROM_ASSIGN(snapshot.snapshot_id, JsonInt(item, "snapshot_id"));
+    STROM_ASSIGN(snapshot.tiered_path, JsonString(item, "tiered_offsets"));
+    if (item.contains("readable_offsets")) snapshot.readable_path = JsonOr<std::string>(item, "readable_offsets", "");
+    lake->snapshots.push_back(std::move(snapshot));
+  }
+  if (!lake->snapshots.empty()) {
+    STROM_ASSIGN(lake->offsets, ReadLakeOffsets(lake->snapshots.back().tiered_path));
+  }
+  view.lakes[table.info.table_id] = std::move(lake);
+  return {};
+}
+
+void Catalog::PutTable(std::shared_ptr<const TableEntry> table, ClusterView& view) const {
+  for (const auto& [name, id] : table->partitions) view.partitions[id] = {table, name};
+  view.tables_by_id[table->info.table_id] = table;
+  view.tables[table->info.path] = std::move(table);
+}
+
+std::string Catalog::AssignmentJson(int32_t buckets, std::optional<model::TableId> of_table) const {
+  Json assigned = Json::object();
+  for (int32_t i = 0; i < buckets; ++i) assigned[std::to_string(i)] = Json::array({server_id_});
+  Json json{{"version", 1}};
+  if (of_table) json["table_id"] = *of_table;
+  json["buckets"] = std::move(assigned);
+  return json.dump();
+}
+
+Status Catalog::CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor, Millis now) {
+  auto entry = std::make_shared<DatabaseEntry>(DatabaseEntry{name, descriptor, now, now});
+  STROM_TRY(tree_.Commit({Change::Create(paths::Database(name), DatabaseNode(*entry))}));
+  auto view = std::make_shared<ClusterView>(*view_);
+  view->databases[name] = std::move(entry);
+  view_ = std::move(view);
+  return {};
+}
+
+Status Catalog::DropDatabase(const std::string& name) {
+  STROM_TRY(tree_.Commit({Change::Delete(paths::Database(name))}));
+  auto view = std::make_shared<ClusterView>(*view_);
+  view->databases.erase(name);
+  view_ = std::move(view);
+  return {};
+}
+
+Result<std::shared_ptr<const TableEntry>> Catalog::CreateTable(const TablePath& path, const model::TableDescriptor& descriptor,
+                                                               const model::TableOptions& options, Millis now) {
+  auto entry = std::make_shared<TableEntry>();
+  STROM_ASSIGN(const int64_t table_id, tree_.NextId(paths::kTableCounter));
+  entry->info = TableInfo{path, table_id, 1, descriptor, options, now, now};
+  entry->schemas[1] = std::make_shared<const model::Schema>(descriptor.schema);
+  std::vector<Change> changes;
+  if (!descriptor.partitioned()) {
+    changes.push_back(Change::Create(paths::Assignment(table_id), AssignmentJson(entry->info.bucket_count(), std::nullopt)));
+  }
+  changes.push_back(Change::Create(paths::Schema(path, 1), model::SchemaToJson(descriptor.schema)));
+  changes.push_back(Change::Create(paths::Table(path), TableNode(entry->info)));
+  STROM_TRY(tree_.Commit(changes));
+  auto view = std::make_shared<ClusterView>(*view_);
+  PutTable(entry, *view);
+  view_ = std::move(view);
+  return entry;
+}
+
+Status Catalog::DropTable(const TableEntry& table) {
+  std::vector<Change> changes{Change::Delete(paths::Table(table.info.path)),
+                              Change::Delete(paths::Assignment(table.info.table_id))};
+  for (const auto& [name, id] : table.partitions) changes.push_back(Change::Delete(paths::PartitionAssignment(id)));
+  const model::TablePath path = table.info.path;  // `table` may live in the view that is replaced
+  const model::TableId id = table.info.table_id;
+  STROM_TRY(tree_.Commit(changes));
+  auto view = std::make_shared<ClusterView>(*view_);
+  for (const auto& [name, partition] : table.partitions) view->partitions.erase(partition);
+  view->lakes.erase(id);
+  view->tables_by_id.erase(id);
+  view->tables.erase(path);
+  view_ = std::move(view);
+  return {};
+}
+
+Status Catalog::UpdateTable(const TableEntry& before, TableInfo next) {
+  auto entry = std::make_shared<TableEntry>(before);
+  std::vector<Change> changes;
+  if (next.schema_id != before.info.schema_id) {
+    changes.push_back(Change::Create(paths::Schema(next.path, next.schema_id), model::SchemaToJson(next.descriptor.schema)));
+    entry->schemas[next.schema_id] = std::make_shared<const model::Schema>(next.descriptor.schema);
+  }
+  changes.push_back(Change::Set(paths::Table(next.path), TableNode(next)));
+  STROM_TRY(tree_.Commit(changes));
+  entry->info = std::move(next);
+  auto view = std::make_shared<ClusterView>(*view_);
+  PutTable(std::move(entry), *view);
+  view_ = std::move(view);
+  return {};
+}
+
+Result<model::PartitionId> Catalog::CreatePartition(const TableEntry& table, const std::string& name) {
+  STROM_ASSIGN(const int64_t id, tree_.NextId(paths::kPartitionCounter));
+  const Json node{{"version", 1}, {"table_id", table.info.table_id}, {"partition_id", id}};
+  STROM_TRY(tree_.Commit({Change::Create(paths::PartitionAssignment(id), AssignmentJson(table.info.bucket_count(), table.info.table_id)),
+                          Change::Create(paths::Partition(table.info.path, name), node.dump())}));
+  auto entry = std::make_shared<TableEntry>(table);
+  entry->partitions[name] = id;
+  auto view = std::make_shared<ClusterView>(*view_);
+  PutTable(std::move(entry), *view);
+  view_ = std::move(view);
+  return id;
+}
+
+Status Catalog::DropPartition(const TableEntry& table, const std::string& name) {
+  const model::PartitionId id = table.partitions.at(name);
+  STROM_TRY(tree_.Commit({Change::Delete(paths::Partition(table.info.path, name)), Change::Delete(paths::PartitionAssignment(id))}));
+  auto entry = std::make_shared<TableEntry>(table);
+  entry->partitions.erase(name);
+  auto view = std::make_shared<ClusterView>(*view_);
+  view->partitions.erase(id);
+  PutTable(std::move(entry), *view);
+  view_ = std::move(view);
+  return {};
+}
+
+Result<std::string> Catalog::WriteLakeOffsets(const std::string& dir, model::TableId table_id,
+                                              const std::map<model::TableBucket, int64_t>& offsets) {
+  STROM_TRY(files_.MakeDirectories(dir));
+  std::string path = dir + "/" + NewUuid() + ".offsets";
+  STROM_TRY(io::WriteFileAtomically(files_, path, LakeOffsetsToJson(table_id, offsets)));
+  return path;
+}
+
+Result<std::map<model::TableBucket, int64_t>> Catalog::ReadLakeOffsets(const std::string& path) const {
+  STROM_ASSIGN(const std::string local, io::LocalPath(path));
+  const auto content = io::ReadWholeFile(files_, local);
+  if (!content) return std::unexpected(content.error().In("lake offsets"));
+  return LakeOffsetsFromJson(*content);
+}
+
+Status Catalog::PutLake(model::TableId table_id, LakeState lake) {
+  const auto before = view_->lakes.find(table_id);
+  std::set<std::string> obsolete;
+  if (before != view_->lakes.end()) {
+    for (const LakeState::Snapshot& old : before->second->snapshots) {
+      obsolete.insert(old.tiered_path);
+      if (old.readable_path) obsolete.insert(*old.readable_path);
+    }
+  }
+  for (const LakeState::Snapshot& kept : lake.snapshots) {
+    obsolete.erase(kept.tiered_path);
+    if (kept.readable_path) obsolete.erase(*kept.readable_path);
+  }
+  const std::string path = paths::Lake(table_id);
+  const std::string data = LakeNode(lake);
+  STROM_TRY(tree_.Commit({tree_.Get(path) ? Change::Set(path, data) : Change::Create(path, data)}));
+  auto view = std::make_shared<ClusterView>(*view_);
+  view->lakes[table_id] = std::make_shared<const LakeState>(std::move(lake));
+  view_ = std::move(view);
+  for (const std::string& old : obsolete) {
+    const auto local = io::LocalPath(old);
+    if (local && !files_.Remove(*local)) LogWarn("the obsolete offsets file {} cannot be removed", old);
+  }
+  return {};
+}
+
+Status Catalog::PutDynamicConfig(const DynamicConfig& config) {
+  Json configs = Json::object();
+  for (const auto& [key, value] : config) configs[key] = value ? Json(*value) : Json();
+  const std::string data = Json{{"version", 1}, {"configs", std::move(configs)}}.dump();
+  const std::string path = paths::kDynamicConfig;
+  STROM_TRY(tree_.Commit({tree_.Get(path) ? Change::Set(path, data) : Change::Create(path, data)}));
+  dynamic_ = config;
+  return {};
+}
+
+Result<int64_t> Catalog::TakeWriterIds(int64_t count) { return tree_.NextId(paths::kWriterCounter, count); }
+
+}  // namespace strom::meta

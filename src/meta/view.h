@@ -1,0 +1,64 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/table.h"
+
+namespace strom::meta {
+
+struct DatabaseEntry {
+  std::string name;
+  model::DatabaseDescriptor descriptor;
+  Millis created_ms = 0;
+  Millis modified_ms = 0;
+};
+
+/// A table with everything a request may ask about it.
+struct TableEntry {
+  model::TableInfo info;
+  std::map<int32_t, std::shared_ptr<const model::Schema>> schemas;  // by schema id
+  std::map<std::string, model::PartitionId> partitions;              // by name
+
+  const model::Schema* SchemaOf(int32_t id) const {
+    const auto it = schemas.find(id);
+    return it == schemas.end() ? nullptr : it->second.get();
+  }
+};
+
+/// The lake side of a table: the newest registered snapshot and how far each bucket is in it.
+struct LakeState {
+  struct Snapshot {
+    int64_t snapshot_id = 0;
+    std::string tiered_path;
+    std::optional<std::string> readable_path;
+  };
+  std::vector<Snapshot> snapshots;                // oldest first
+  std::map<model::TableBucket, int64_t> offsets;  // tiered log end offsets of the newest one
+};
+
+/// All metadata at one moment, immutable: shards read it without asking anybody.
+struct ClusterView {
+  std::map<std::string, std::shared_ptr<const DatabaseEntry>> databases;
+  std::map<model::TablePath, std::shared_ptr<const TableEntry>> tables;
+  std::unordered_map<model::TableId, std::shared_ptr<const TableEntry>> tables_by_id;
+  struct PartitionRef {
+    std::shared_ptr<const TableEntry> table;
+    std::string name;
+  };
+  std::unordered_map<model::PartitionId, PartitionRef> partitions;
+  std::unordered_map<model::TableId, std::shared_ptr<const LakeState>> lakes;
+
+  const TableEntry* Find(const model::TablePath& path) const {
+    const auto it = tables.find(path);
+    return it == tables.end() ? nullptr : it->second.get();
+  }
+  const TableEntry* Find(model::TableId id) const {
+    const auto it = tables_by_id.find(id);
+    return it == tables_by_id.end() ? nullptr : it->second.get();
+  }
+};
+
+}  // namespace strom::meta

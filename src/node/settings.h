@@ -1,0 +1,33 @@
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/ids.h"
+#include "replica/replicas.h"
+#include "server/server.h"
+
+namespace strom::node {
+
+/// The configuration of one process: `server.yaml` and `-X key=value` over the defaults, checked as a whole.
+struct Settings {
+  std::map<std::string, std::string> values;  // as given, for clients that ask and for the lake catalog
+  std::string data_dir = "./strom-data";
+  std::string remote_dir;  // absolute
+  int shards = 1;
+  int io_threads = 2;
+  bool tiering = true;
+  replica::Replicas::Options replicas;
+  server::Server::Options server;
+  std::vector<std::string> notes;  // keys that have no effect here, for the log
+};
+
+/// Reads flat `key: value` lines. Errors: kInvalidConfig naming file and key, kNotFound.
+Result<std::map<std::string, std::string>> ReadYaml(const std::string& path);
+
+/// Errors: kInvalidConfig: an unknown key (with the nearest known one), a value that does not parse, a setting that this build
+/// cannot honour.
+Result<Settings> MakeSettings(const std::map<std::string, std::string>& values);
+
+}  // namespace strom::node

@@ -1,0 +1,32 @@
+#pragma once
+#include <span>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "record/value.h"
+
+namespace strom::record {
+
+using Types = std::span<const model::DataType>;
+
+// The three row formats of Apache Fluss 0.9 (docs/formats/rows.md). Little endian, without magic or version. A row carries no
+// types: reader and writer must agree on `types`. Encoders return kInvalidArgument when a value does not fit its type;
+// decoders return kCorrupt, and never read outside `bytes`.
+
+/// Variable-length integers, fields one after the other.
+Result<Bytes> EncodeCompactedRow(Types types, const Row& row);
+Result<Row> DecodeCompactedRow(Types types, ByteView bytes);
+
+/// Fixed widths behind a list of lengths.
+Result<Bytes> EncodeIndexedRow(Types types, const Row& row);
+Result<Row> DecodeIndexedRow(Types types, ByteView bytes);
+
+/// Eight bytes a field and a variable part: Flink's and Paimon's BinaryRow.
+Result<Bytes> EncodeAlignedRow(Types types, const Row& row);
+Result<Row> DecodeAlignedRow(Types types, ByteView bytes);
+
+/// The fields of a key one after the other as in a compacted row, without null bits. A null is an error.
+Result<Bytes> EncodeCompactedKey(Types types, const Row& row);
+
+}  // namespace strom::record

@@ -1,0 +1,37 @@
+#include "replica/replica.h"
+
+#include <utility>
+
+namespace strom::replica {
+
+Result<log::LogTablet::Appended> Replica::Append(ByteView batches, Millis now) {
+  STROM_ASSIGN(const log::LogTablet::Appended appended, log_->Append(batches, now));
+  if (log_->end_offset() > high_watermark_) {
+    high_watermark_ = log_->end_offset();
+    OnHighWatermark();
+  }
+  return appended;
+}
+
+void Replica::OnHighWatermark() {
+  if (!waiters_.empty()) {
+    for (const auto& weak : std::exchange(waiters_, {})) {
+      if (const auto waiter = weak.lock()) waiter->OnRows();
+    }
+  }
+  if (announce_ && high_watermark_ > announce_from_) std::exchange(announce_, nullptr)();
+}
+
+void Replica::Wait(const std::weak_ptr<RowWaiter>& waiter) {
+  constexpr size_t kSweepFrom = 16;  // fetches that ended otherwise leave an expired entry behind
+  if (waiters_.size() >= kSweepFrom) std::erase_if(waiters_, [](const auto& weak) { return weak.expired(); });
+  waiters_.push_back(waiter);
+}
+
+void Replica::Announce(int64_t from_offset, std::function<void()> on_rows) {
+  if (high_watermark_ > from_offset) return on_rows();
+  announce_from_ = from_offset;
+  announce_ = std::move(on_rows);
+}
+
+}  // namespace strom::replica

@@ -1,0 +1,49 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "log/log_tablet.h"
+
+namespace strom::replica {
+
+/// Something that waits for rows in a bucket, a parked fetch. Called on the shard that owns the bucket.
+class RowWaiter {
+ public:
+  virtual ~RowWaiter() = default;
+  virtual void OnRows() = 0;
+};
+
+/// One bucket replica of this server: its log, how far that is committed, and who waits for more.
+///
+/// Owner: one shard. With a single replica a row is committed as soon as it is in the log.
+class Replica {
+ public:
+  explicit Replica(std::unique_ptr<log::LogTablet> log) : log_(std::move(log)), high_watermark_(log_->end_offset()) {}
+
+  /// Errors: those of LogTablet::Append.
+  Result<log::LogTablet::Appended> Append(ByteView batches, Millis now);
+  log::LogTablet& log() { return *log_; }
+  const log::LogTablet& log() const { return *log_; }
+  /// Rows below are committed: consumers see them.
+  int64_t high_watermark() const { return high_watermark_; }
+
+  /// Called once when rows arrive; then it must be registered again.
+  void Wait(const std::weak_ptr<RowWaiter>& waiter);
+
+  /// Calls `on_rows` once, as soon as there are committed rows at or after `from_offset`; maybe at once.
+  void Announce(int64_t from_offset, std::function<void()> on_rows);
+
+ private:
+  void OnHighWatermark();
+
+  std::unique_ptr<log::LogTablet> log_;
+  int64_t high_watermark_;
+  std::vector<std::weak_ptr<RowWaiter>> waiters_;
+  int64_t announce_from_ = 0;
+  std::function<void()> announce_;
+};
+
+}  // namespace strom::replica

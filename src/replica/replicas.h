@@ -1,0 +1,98 @@
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "io/file_system.h"
+#include "log/checkpoint_file.h"
+#include "meta/view.h"
+#include "replica/replica.h"
+#include "runtime/loop.h"
+
+namespace strom::replica {
+
+/// The replicas of one shard, and the metadata that the shard last heard of. Used on that shard only.
+class ShardReplicas {
+ public:
+  Replica* Find(const model::TableBucket& bucket) {
+    const auto it = replicas_.find(bucket);
+    return it == replicas_.end() ? nullptr : it->second.get();
+  }
+  const std::shared_ptr<const meta::ClusterView>& view() const { return view_; }
+
+ private:
+  friend class Replicas;
+  std::unordered_map<model::TableBucket, std::unique_ptr<Replica>> replicas_;
+  std::shared_ptr<const meta::ClusterView> view_;
+};
+
+/// All replicas of this server, dealt out to its shards; opens and drops them as the metadata says, flushes them, cuts what is
+/// past its time, and leaves checkpoints behind. Where each bucket's files lie: docs/formats/log.md.
+class Replicas {
+ public:
+  struct Options {
+    std::string data_dir;
+    int64_t segment_bytes = int64_t{1} << 30;
+    int64_t index_interval_bytes = 4096;
+    std::chrono::milliseconds flush_interval{5'000};
+    std::chrono::milliseconds retention_interval{300'000};
+    std::chrono::milliseconds writer_expiration{7LL * 86'400'000};
+    bool roll_active_segment = true;
+  };
+
+  Replicas(runtime::Shards& shards, runtime::BlockingPool& pool, io::FileSystem& files, const Clock& clock, Options options)
+      : shards_(shards), pool_(pool), files_(files), clock_(clock), options_(std::move(options)), by_shard_(shards.count()) {}
+
+  /// Opens every replica of `view`, recovering in parallel what was not closed in order. Before the shards serve anything.
+  /// Errors: kIo, kCorrupt.
+  Status Start(std::shared_ptr<const meta::ClusterView> view);
+  /// Shows every shard a new view, opening and dropping replicas; then calls `done`, on any shard. Any thread, one at a time.
+  void Apply(std::shared_ptr<const meta::ClusterView> view, std::function<void()> done);
+  /// Flushes and closes everything and marks the shutdown as clean. After the shards stopped.
+  Status Close();
+
+  size_t OwnerOf(const model::TableBucket& bucket) const { return shards_.OwnerOf(std::hash<model::TableBucket>()(bucket)); }
+  runtime::Loop& LoopOf(size_t shard) { return shards_.at(shard); }
+  ShardReplicas& at(size_t shard) { return by_shard_[shard]; }
+  size_t shard_count() const { return by_shard_.size(); }
+
+  /// Calls `on_rows` once when the table has committed rows that the lake does not have; maybe at once. Any thread; `on_rows`
+  /// runs on a shard, and may run once for each of them.
+  void AnnounceRows(model::TableId table, std::function<void()> on_rows);
+
+ private:
+  std::string DirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const;
+  Result<std::unique_ptr<Replica>> OpenReplica(const meta::TableEntry& table, const model::TableBucket& bucket) const;
+  void ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterView>& view);
+  void FlushOn(size_t shard);
+  void RetainOn(size_t shard);
+  void StartTimers(size_t shard);
+  Status WriteCheckpoints();
+  static std::vector<model::TableBucket> BucketsOf(const meta::TableEntry& table);
+
+  runtime::Shards& shards_;
+  runtime::BlockingPool& pool_;
+  io::FileSystem& files_;
+  const Clock& clock_;
+  const Options options_;
+  std::vector<ShardReplicas> by_shard_;
+  struct Timers {
+    std::unique_ptr<runtime::Loop::Timer> flush;
+    std::unique_ptr<runtime::Loop::Timer> retention;
+    size_t flushes_running = 0;
+  };
+  std::vector<Timers> timers_;
+  // Read while opening.
+  log::OffsetCheckpoint flushed_before_;
+  bool clean_start_ = false;
+  std::mutex mutex_;  // guards flushed_ and the checkpoint file
+  log::OffsetCheckpoint flushed_;
+};
+
+}  // namespace strom::replica

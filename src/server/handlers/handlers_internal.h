@@ -1,0 +1,46 @@
+#pragma once
+#include "server/call.h"
+
+namespace strom::server {
+
+class Server;
+
+// One function per kind of request; each answers its call, now or later.
+void ApiVersions(Server& server, Call call);
+void GetMetadata(Server& server, Call call);
+void Authenticate(Server& server, Call call);
+
+void CreateDatabase(Server& server, Call call);
+void DropDatabase(Server& server, Call call);
+void ListDatabases(Server& server, Call call);
+void DatabaseExists(Server& server, Call call);
+void GetDatabaseInfo(Server& server, Call call);
+
+void CreateTable(Server& server, Call call);
+void DropTable(Server& server, Call call);
+void AlterTable(Server& server, Call call);
+void GetTableInfo(Server& server, Call call);
+void ListTables(Server& server, Call call);
+void TableExists(Server& server, Call call);
+void GetTableSchema(Server& server, Call call);
+
+void CreatePartition(Server& server, Call call);
+void DropPartition(Server& server, Call call);
+void ListPartitionInfos(Server& server, Call call);
+
+void InitWriter(Server& server, Call call);
+void ProduceLog(Server& server, Call call);
+void FetchLog(Server& server, Call call);
+void ListOffsets(Server& server, Call call);
+void LimitScan(Server& server, Call call);
+void GetTableStats(Server& server, Call call);
+
+void DescribeClusterConfigs(Server& server, Call call);
+void AlterClusterConfigs(Server& server, Call call);
+
+void LakeTieringHeartbeat(Server& server, Call call);
+void PrepareLakeTableSnapshot(Server& server, Call call);
+void CommitLakeTableSnapshot(Server& server, Call call);
+void GetLakeSnapshot(Server& server, Call call);
+
+}  // namespace strom::server

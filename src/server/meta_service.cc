@@ -1,0 +1,141 @@
+#include "server/meta_service.h"
+
+#include "base/log_line.h"
+
+namespace strom::server {
+namespace {
+
+constexpr auto kAutoPartitionInterval = std::chrono::minutes(10);
+constexpr int64_t kWriterIdBlock = 1000;  // ids taken from the tree at once; the rest of a block is lost at a restart
+
+}  // namespace
+
+lake::CatalogOptions LakeOptions(const coordinator::Coordinator::Settings& settings, model::LakeFormat format) {
+  const std::string prefix = std::string("datalake.") + NameOf(format) + ".";
+  lake::CatalogOptions options;
+  for (const auto& [key, value] : settings) {
+    if (key.starts_with(prefix)) options[key.substr(prefix.size())] = value;
+  }
+  return options;
+}
+
+void MetaService::Start() {
+  loop_.Post([this] {
+    AutoPartition(std::nullopt);
+    for (const auto& [id, table] : coordinator_.view()->tables_by_id) {
+      if (table->info.options.lake_enabled) Arm(id);
+    }
+    Reschedule();
+  });
+}
+
+void MetaService::Stop() {
+  loop_.RunAndWait([this] {
+    auto_partition_timer_.reset();
+    tiering_timer_.reset();
+  });
+}
+
+Result<lake::LakeCatalog*> MetaService::Lake() {
+  const model::LakeFormat format = coordinator_.rules().lake_format;
+  if (format == model::LakeFormat::kNone) {
+    return Err(ErrorCode::kLakeStorageNotConfigured, "the cluster has no lake; set datalake.format");
+  }
+  const auto settings = coordinator_.EffectiveSettings();
+  if (!lake_ || lake_settings_ != settings) {
+    STROM_ASSIGN(lake_, lake::OpenCatalog(format, LakeOptions(settings, format)));
+    lake_settings_ = settings;
+  }
+  return lake_.get();
+}
+
+Status MetaService::CreateTable(const model::TablePath& path, model::TableDescriptor descriptor, bool ignore_if_exists) {
+  STROM_ASSIGN(const auto plan, coordinator_.PlanCreateTable(path, std::move(descriptor), ignore_if_exists));
+  if (!plan) return {};
+  if (plan->options.lake_enabled) {
+    STROM_ASSIGN(lake::LakeCatalog* const catalog, Lake());
+    STROM_TRY(catalog->CreateTable(path, plan->descriptor, /*may_have_rows=*/false));
+  }
+  STROM_ASSIGN(const auto table, coordinator_.CommitCreateTable(*plan));
+  if (plan->options.auto_partition.enabled) (void)coordinator_.RunAutoPartition(table->info.table_id);
+  if (plan->options.lake_enabled) {
+    loop_.Post([this, id = table->info.table_id] { Arm(id); });  // after the shards have seen the table
+  }
+  return {};
+}
+
+Status MetaService::AlterTable(const model::TablePath& path, const coordinator::Coordinator::PropertyChanges& changes,
+                               std::vector<model::Column> new_columns, bool ignore_if_not_exists) {
+  STROM_ASSIGN(const auto plan, coordinator_.PlanAlterTable(path, changes, std::move(new_columns), ignore_if_not_exists));
+  if (!plan) return {};
+  if (plan->after.options.lake_enabled && (plan->enables_lake || plan->adds_columns)) {
+    STROM_ASSIGN(lake::LakeCatalog* const catalog, Lake());
+    STROM_TRY(plan->enables_lake ? catalog->CreateTable(path, plan->after.descriptor, /*may_have_rows=*/true)
+                                 : catalog->AddColumns(path, plan->after.descriptor));
+  }
+  STROM_TRY(coordinator_.CommitAlterTable(*plan));
+  if (plan->enables_lake) {
+    loop_.Post([this, id = plan->after.table_id] { Arm(id); });
+  }
+  Reschedule();
+  return {};
+}
+
+Status MetaService::DropTable(const model::TablePath& path, bool ignore_if_not_exists) {
+  STROM_ASSIGN(const auto dropped, coordinator_.DropTable(path, ignore_if_not_exists));
+  if (dropped && dropped->info.options.lake_enabled) {
+    if (const auto catalog = Lake()) {
+      LogInfo("table {} is dropped; its lake table is kept at {}", path.ToString(), (*catalog)->LocationOf(path));
+    }
+  }
+  return {};
+}
+
+Status MetaService::DropDatabase(const std::string& name, bool ignore_if_not_exists, bool cascade) {
+  STROM_ASSIGN(const auto tables, coordinator_.PlanDropDatabase(name, ignore_if_not_exists, cascade));
+  for (const model::TablePath& path : tables) STROM_TRY(DropTable(path, /*ignore_if_not_exists=*/true));
+  return coordinator_.CommitDropDatabase(name);
+}
+
+Result<int64_t> MetaService::NextWriterId() {
+  if (next_writer_id_ == writer_ids_end_) {
+    STROM_ASSIGN(next_writer_id_, coordinator_.TakeWriterIds(kWriterIdBlock));
+    writer_ids_end_ = next_writer_id_ + kWriterIdBlock;
+  }
+  return next_writer_id_++;
+}
+
+void MetaService::Arm(model::TableId table) {
+  replicas_.AnnounceRows(table, [this, table] {
+    loop_.Post([this, table] {
+      coordinator_.tiering().RowsArrived(table, coordinator_.Now());
+      Reschedule();
+    });
+  });
+}
+
+std::optional<coordinator::TieringSchedule::Assignment> MetaService::TakeTieringTable() {
+  coordinator_.tiering().Tick(coordinator_.Now());
+  const auto assignment = coordinator_.tiering().Take(coordinator_.Now());
+  if (assignment) Arm(assignment->table_id);
+  Reschedule();
+  return assignment;
+}
+
+void MetaService::Reschedule() {
+  coordinator_.tiering().Tick(coordinator_.Now());
+  const auto due = coordinator_.tiering().NextDue();
+  tiering_timer_.reset();
+  if (!due) return;
+  const auto delay = std::chrono::milliseconds(std::max<Millis>(1, *due - coordinator_.Now()));
+  tiering_timer_ = loop_.After(delay, [this] { Reschedule(); });
+}
+
+void MetaService::AutoPartition(std::optional<model::TableId> only) {
+  const auto before = coordinator_.view();
+  (void)coordinator_.RunAutoPartition(only);
+  if (coordinator_.view() != before) replicas_.Apply(coordinator_.view(), [] {});
+  auto_partition_timer_ = loop_.After(kAutoPartitionInterval, [this] { AutoPartition(std::nullopt); });
+}
+
+}  // namespace strom::server

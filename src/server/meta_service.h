@@ -1,0 +1,76 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "coordinator/coordinator.h"
+#include "lake/lake.h"
+#include "replica/replicas.h"
+#include "runtime/loop.h"
+#include "server/call.h"
+
+namespace strom::server {
+
+/// The coordinator with its hands: runs decisions on the coordinator's loop, makes lake tables between a plan and its commit,
+/// shows shards every new view before the answer leaves, and keeps the timers of auto partitioning and tiering.
+class MetaService {
+ public:
+  MetaService(runtime::Loop& loop, coordinator::Coordinator& coordinator, replica::Replicas& replicas)
+      : loop_(loop), coordinator_(coordinator), replicas_(replicas) {}
+
+  /// Starts the timers and arms every lake table. The shards must run.
+  void Start();
+  void Stop();
+
+  coordinator::Coordinator& coordinator() { return coordinator_; }
+  runtime::Loop& loop() { return loop_; }
+
+  /// Runs `work(*this)` on the coordinator's loop and answers `call` with its Result<Response>, after the shards have seen what
+  /// it changed.
+  template <class Response, class Work>
+  void Answer(Call call, Work work) {
+    auto held = std::make_shared<Call>(std::move(call));
+    loop_.Post([this, held, work = std::move(work)]() mutable {
+      const auto before = coordinator_.view();
+      auto response = std::make_shared<Result<Response>>(work(*this));
+      if (coordinator_.view() == before) return held->Reply(*response);
+      replicas_.Apply(coordinator_.view(), [held, response] { held->Reply(*response); });
+    });
+  }
+
+  // What the handlers ask for; on the loop. Errors: those of the Coordinator, of the lake catalog, and
+  // kLakeStorageNotConfigured.
+  Status CreateTable(const model::TablePath& path, model::TableDescriptor descriptor, bool ignore_if_exists);
+  Status AlterTable(const model::TablePath& path, const coordinator::Coordinator::PropertyChanges& changes,
+                    std::vector<model::Column> new_columns, bool ignore_if_not_exists);
+  Status DropTable(const model::TablePath& path, bool ignore_if_not_exists);
+  Status DropDatabase(const std::string& name, bool ignore_if_not_exists, bool cascade);
+  Result<int64_t> NextWriterId();
+
+  /// Hands out the next table that is due, and arms it so that later rows are noticed.
+  std::optional<coordinator::TieringSchedule::Assignment> TakeTieringTable();
+  /// Sets the timer for what is due next; after anything that changed the schedule.
+  void Reschedule();
+
+ private:
+  Result<lake::LakeCatalog*> Lake();
+  void Arm(model::TableId table);
+  void AutoPartition(std::optional<model::TableId> only);
+
+  runtime::Loop& loop_;
+  coordinator::Coordinator& coordinator_;
+  replica::Replicas& replicas_;
+  std::unique_ptr<lake::LakeCatalog> lake_;
+  coordinator::Coordinator::Settings lake_settings_;
+  std::unique_ptr<runtime::Loop::Timer> auto_partition_timer_;
+  std::unique_ptr<runtime::Loop::Timer> tiering_timer_;
+  int64_t next_writer_id_ = 0;
+  int64_t writer_ids_end_ = 0;
+};
+
+/// The options of the lake catalog among cluster settings: `datalake.<format>.*` without that prefix.
+lake::CatalogOptions LakeOptions(const coordinator::Coordinator::Settings& settings, model::LakeFormat format);
+
+}  // namespace strom::server
