@@ -15,6 +15,7 @@ struct Verb {
 
 constexpr Verb kVerbs[] = {
     {"server", strom::cli::RunServer, "run a server: coordinator, tablet server and tiering in one process"},
+    {"tier", strom::cli::RunTier, "run a stateless tiering worker beside a server"},
 };
 
 void PrintHelp(FILE* out) {

@@ -1,8 +1,13 @@
 #pragma once
+#include <arrow/type_fwd.h>
+
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "model/table.h"
 
@@ -11,6 +16,71 @@ namespace strom::lake {
 /// Catalog options as the cluster has them, without their `datalake.<format>.` prefix ("warehouse", "metastore", ...).
 using CatalogOptions = std::map<std::string, std::string>;
 
+/// A data file that was written and is not part of the table yet.
+class LakeFile {
+ public:
+  virtual ~LakeFile() = default;
+  virtual int64_t rows() const = 0;
+  virtual int64_t bytes() const = 0;
+};
+using LakeFiles = std::vector<std::unique_ptr<LakeFile>>;
+
+/// Writes the rows of one bucket (of one partition) of a round. Blocking; one owner. Memory: one row group.
+class LakeWriter {
+ public:
+  virtual ~LakeWriter() = default;
+  /// `rows`: the stream table's columns in schema order, one log batch whose first row has `base_offset`.
+  virtual Status Write(const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp) = 0;
+  /// Closes the files and makes them durable.
+  virtual Result<LakeFiles> Finish() = 0;
+};
+
+/// A data file of a snapshot, for readers.
+struct DataFile {
+  std::string path;
+  std::string format;  // parquet, orc
+  int64_t rows = 0;
+  int64_t bytes = 0;
+  int32_t bucket = 0;
+  std::string partition;             // "dt=2025/region=eu", empty without partitions
+  std::vector<std::string> columns;  // those that the file has, without system columns
+};
+
+struct SnapshotInfo {
+  int64_t snapshot_id = 0;
+  int64_t schema_id = 0;
+  std::string commit_user;
+  std::string commit_kind;
+  Millis commit_ms = 0;
+  int64_t total_records = 0;
+  int64_t delta_records = 0;
+};
+
+/// One lake table. Blocking; one caller at a time.
+class LakeTable {
+ public:
+  virtual ~LakeTable() = default;
+
+  virtual Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows, int32_t bucket) = 0;
+  /// Adds `files` as one snapshot that names `offsets_path`; an empty list makes an empty snapshot. Returns its id.
+  /// Errors: kConflict (gave up after losing the race too often), kOutcomeUnknown, kIo.
+  virtual Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) = 0;
+  /// Removes files that will never be committed.
+  virtual void Discard(const LakeFiles& files) = 0;
+
+  /// The newest snapshot that a tiering service committed, and the offsets file it names.
+  struct OwnCommit {
+    int64_t snapshot_id = 0;
+    std::string offsets_path;
+  };
+  virtual Result<std::optional<OwnCommit>> LatestOwnCommit() = 0;
+
+  /// The files of a snapshot. Errors: kNotFound when it is gone.
+  virtual Result<std::vector<DataFile>> Plan(int64_t snapshot_id) = 0;
+  /// Oldest first; empty before the first commit.
+  virtual Result<std::vector<SnapshotInfo>> Snapshots() = 0;
+};
+
 /// The tables of one lake. Blocking; one caller at a time.
 class LakeCatalog {
  public:
@@ -18,10 +88,12 @@ class LakeCatalog {
 
   /// Creates the lake table of a stream table, with its system columns. An empty table of ours with equal columns is taken over;
   /// so is one with rows when `may_have_rows` (the lake is switched on again).
-  /// Errors: kLakeTableAlreadyExist (a foreign, different or filled table; nothing was changed), kIo.
+  /// Errors: kLakeTableAlreadyExist (a foreign, different or filled table; nothing was changed), kInvalidTable, kIo.
   virtual Status CreateTable(const model::TablePath& path, const model::TableDescriptor& descriptor, bool may_have_rows) = 0;
   /// Adds the columns of `after` that the lake table lacks. Errors: kLakeTableAlreadyExist (it differs otherwise), kNotFound, kIo.
   virtual Status AddColumns(const model::TablePath& path, const model::TableDescriptor& after) = 0;
+  /// Errors: kNotFound.
+  virtual Result<std::unique_ptr<LakeTable>> OpenTable(const model::TablePath& path) = 0;
   /// Where the table's files lie.
   virtual std::string LocationOf(const model::TablePath& path) const = 0;
 };

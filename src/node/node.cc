@@ -8,6 +8,7 @@
 
 #include "base/log_line.h"
 #include "meta/embedded_tree.h"
+#include "tiering/worker.h"
 
 namespace strom::node {
 
@@ -30,6 +31,7 @@ struct Node::Parts {
   std::unique_ptr<replica::Replicas> replicas;
   std::unique_ptr<server::MetaService> meta;
   std::unique_ptr<server::Server> server;
+  std::unique_ptr<tiering::TieringWorker> tiering;
   bool open = false;
 };
 
@@ -92,6 +94,13 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   p.shards.Start();
   p.meta->Start();
   STROM_TRY(p.server->Start());
+  if (p.settings.tiering) {
+    const server::Endpoint& bound = p.settings.server.bind.front();
+    const std::string host = bound.host == "0.0.0.0" ? "127.0.0.1" : bound.host;
+    p.tiering = std::make_unique<tiering::TieringWorker>(
+        tiering::TieringWorker::Options{fmt::format("{}:{}", host, p.server->EndpointOf(bound.name).port), {}});
+    p.tiering->Start();
+  }
   p.open = true;
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
@@ -99,6 +108,7 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
 Status Node::Close() {
   Parts& p = *parts_;
   p.open = false;
+  p.tiering.reset();
   p.server->Close();
   p.meta->Stop();
   p.coordinator_loop.Stop();

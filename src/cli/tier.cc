@@ -1,0 +1,59 @@
+#include <csignal>
+#include <cstdio>
+
+#include "base/log_line.h"
+#include "cli/command.h"
+#include "tiering/worker.h"
+
+namespace strom::cli {
+namespace {
+
+constexpr const char* kHelp = R"(strom tier: a stateless tiering worker
+
+  strom tier --fluss.bootstrap.servers HOST:PORT [--datalake.format paimon]
+             [--datalake.paimon.metastore filesystem] [--datalake.paimon.warehouse PATH]
+
+Moves rows of lake tables into the lake until it is stopped. Options of the lake
+catalog are taken from the server; those given here go before them.
+)";
+
+}  // namespace
+
+int RunTier(const std::vector<std::string>& words) {
+  const auto arguments = Arguments::Parse(words, {"--help", "-h"}, {"--fluss.bootstrap.servers", "--datalake.format"}, true);
+  if (!arguments) return Report(arguments.error());
+  if (arguments->Has("--help") || arguments->Has("-h")) {
+    std::fputs(kHelp, stdout);
+    return kDone;
+  }
+  tiering::TieringWorker::Options options;
+  options.bootstrap = arguments->Get("--fluss.bootstrap.servers");
+  if (options.bootstrap.empty()) {
+    return Report(Error{ErrorCode::kInvalidArgument, "--fluss.bootstrap.servers HOST:PORT is missing; see strom tier --help"});
+  }
+  const std::string format = arguments->Get("--datalake.format", "paimon");
+  if (format != "paimon") return Report(Error{ErrorCode::kInvalidArgument, "--datalake.format '" + format + "' is not supported; use paimon"});
+  const std::string prefix = "--datalake." + format + ".";
+  for (const auto& [key, value] : arguments->values()) {
+    if (key.starts_with(prefix)) {
+      options.catalog[key.substr(prefix.size())] = value;
+    } else if (!key.starts_with("--fluss.") && key != "--datalake.format" && !key.starts_with("--lake.tiering.")) {
+      return Report(Error{ErrorCode::kInvalidArgument, "unknown option " + key + "; see strom tier --help"});
+    }
+  }
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  tiering::TieringWorker worker(std::move(options));
+  worker.Start();
+  LogInfo("tiering worker runs against {}", arguments->Get("--fluss.bootstrap.servers"));
+  int signal = 0;
+  sigwait(&signals, &signal);
+  worker.Stop();
+  return kDone;
+}
+
+}  // namespace strom::cli

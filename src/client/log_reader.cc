@@ -1,0 +1,145 @@
+#include "client/log_reader.h"
+
+#include <arrow/array.h>
+#include <arrow/array/util.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include <numeric>
+
+#include "record/arrow_batch.h"
+
+namespace strom::client {
+
+using record::LogBatchView;
+
+LogReader::LogReader(Connection& connection, std::shared_ptr<const Table> table, Range range, Options options)
+    : connection_(connection), table_(std::move(table)), range_(range), options_(std::move(options)), position_(range.start_offset) {
+  if (options_.columns) {
+    columns_ = *options_.columns;
+  } else {
+    columns_.resize(table_->info.descriptor.schema.columns.size());
+    std::iota(columns_.begin(), columns_.end(), 0);
+  }
+  projected_ = ServerProjection();
+}
+
+std::optional<std::vector<int32_t>> LogReader::ServerProjection() const {
+  // A batch older than a column makes the server refuse the projection, so a table with several schemas is read whole.
+  const model::TableInfo& info = table_->info;
+  if (info.options.log_format != model::LogFormat::kArrow || info.schema_id != 1) return std::nullopt;
+  std::vector<int32_t> sorted = columns_;
+  std::ranges::sort(sorted);
+  if (sorted.empty()) sorted.push_back(0);  // a count needs rows, not values; one column must be named
+  if (sorted.size() == info.descriptor.schema.columns.size()) return std::nullopt;
+  return sorted;
+}
+
+Status LogReader::FetchMore() {
+  wire::FetchLogRequest request;
+  request.follower_server_id = -1;
+  request.max_bytes = options_.fetch_bytes;
+  request.min_bytes = 1;
+  request.max_wait_ms = options_.wait_ms;
+  wire::PbFetchLogReqForTable& table = request.tables_req.emplace_back();
+  table.table_id = table_->info.table_id;
+  table.projection_pushdown_enabled = projected_.has_value();
+  if (projected_) table.projected_fields = *projected_;
+  table.buckets_req.push_back({PartitionOf(range_.bucket), range_.bucket.bucket, position_, options_.fetch_bytes});
+  STROM_ASSIGN(const wire::FetchLogResponse response, connection_.Call(request));
+  if (response.tables_resp.size() != 1 || response.tables_resp[0].buckets_resp.size() != 1) {
+    return Err(ErrorCode::kCorruptMessage, "a fetch of one bucket was answered for another number");
+  }
+  const wire::PbFetchLogRespForBucket& answer = response.tables_resp[0].buckets_resp[0];
+  STROM_TRY(ErrorIn(answer));
+  if (!answer.records) return {};
+  fetched_ = answer.records->owner();
+  record::LogBatches batches(answer.records->view());
+  while (true) {
+    STROM_ASSIGN(const auto batch, batches.Next());
+    if (!batch) return {};
+    pending_.push_back(*batch);
+  }
+}
+
+Result<std::optional<ScannedBatch>> LogReader::Decode(const LogBatchView& batch) const {
+  if (batch.record_count() == 0) return std::nullopt;
+  STROM_ASSIGN(const auto written, connection_.GetSchema(*table_, batch.schema_id()));
+  model::Schema stored = *written;
+  if (projected_) {
+    std::vector<model::Column> kept;
+    for (const int32_t column : *projected_) kept.push_back(stored.columns[static_cast<size_t>(column)]);
+    stored.columns = std::move(kept);
+  }
+  STROM_ASSIGN(record::DecodedBatch decoded, record::DecodeLogBatch(batch, table_->info.options.log_format, stored));
+
+  // Into the current schema, by column id, with the columns that were asked for.
+  arrow::FieldVector fields;
+  arrow::ArrayVector arrays;
+  for (const int32_t column : columns_) {
+    const model::Column& wanted = table_->info.descriptor.schema.columns[static_cast<size_t>(column)];
+    fields.push_back(record::ToArrowField(wanted.name, wanted.type));
+    const auto it = std::ranges::find(stored.columns, wanted.id, &model::Column::id);
+    if (it != stored.columns.end()) {
+      arrays.push_back(decoded.rows->column(static_cast<int>(it - stored.columns.begin())));
+      continue;
+    }
+    auto nulls = arrow::MakeArrayOfNull(fields.back()->type(), decoded.rows->num_rows());
+    STROM_TRY(record::FromArrow(nulls.status(), "column added later"));
+    arrays.push_back(*nulls);
+  }
+  ScannedBatch scanned{batch.base_offset(), batch.timestamp(),
+                       arrow::RecordBatch::Make(arrow::schema(fields), decoded.rows->num_rows(), std::move(arrays)),
+                       std::move(decoded.changes)};
+  const int64_t begin = std::max<int64_t>(0, position_ - batch.base_offset());
+  const int64_t end = std::min<int64_t>(scanned.rows->num_rows(), range_.stop_offset - batch.base_offset());
+  if (begin >= end) return std::nullopt;
+  if (begin > 0 || end < scanned.rows->num_rows()) {
+    scanned.rows = scanned.rows->Slice(begin, end - begin);
+    scanned.base_offset += begin;
+    if (!scanned.changes.empty()) {
+      scanned.changes = {scanned.changes.begin() + begin, scanned.changes.begin() + end};
+    }
+  }
+  return scanned;
+}
+
+Result<std::optional<ScannedBatch>> LogReader::Next() {
+  while (position_ < range_.stop_offset) {
+    if (pending_.empty()) {
+      STROM_TRY(FetchMore());
+      if (pending_.empty()) continue;  // nothing yet: the range was promised, so it will come
+    }
+    const LogBatchView batch = pending_.front();
+    pending_.pop_front();
+    STROM_ASSIGN(std::optional<ScannedBatch> scanned, Decode(batch));
+    position_ = std::max(position_, std::min(batch.next_offset(), range_.stop_offset));
+    if (scanned) return scanned;
+  }
+  return std::nullopt;
+}
+
+Result<std::map<model::TableBucket, int64_t>> ListOffsets(Connection& connection, const Table& table, OffsetKind kind,
+                                                          Millis timestamp) {
+  std::map<model::TableBucket, int64_t> offsets;
+  std::vector<model::PartitionId> partitions;
+  for (const auto& [name, id] : table.partitions) partitions.push_back(id);
+  if (!table.info.descriptor.partitioned()) partitions.push_back(model::kNoPartition);
+  for (const model::PartitionId partition : partitions) {
+    wire::ListOffsetsRequest request;
+    request.follower_server_id = -1;
+    request.offset_type = static_cast<int32_t>(kind);
+    request.table_id = table.info.table_id;
+    if (partition != model::kNoPartition) request.partition_id = partition;
+    for (int32_t i = 0; i < table.info.bucket_count(); ++i) request.bucket_id.push_back(i);
+    if (kind == OffsetKind::kTimestamp) request.start_timestamp = timestamp;
+    STROM_ASSIGN(const auto response, connection.Call(request));
+    for (const wire::PbListOffsetsRespForBucket& answer : response.buckets_resp) {
+      STROM_TRY(ErrorIn(answer));
+      offsets[{table.info.table_id, partition, answer.bucket_id}] = answer.offset.value_or(0);
+    }
+  }
+  return offsets;
+}
+
+}  // namespace strom::client

@@ -1,0 +1,67 @@
+#pragma once
+#include <arrow/type_fwd.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "client/connection.h"
+#include "record/log_batch.h"
+
+namespace strom::client {
+
+/// Rows of one log batch, in the table's current schema.
+struct ScannedBatch {
+  int64_t base_offset = 0;  // of the first row
+  Millis timestamp = 0;     // commit time
+  std::shared_ptr<arrow::RecordBatch> rows;
+  std::vector<record::ChangeType> changes;  // empty when all are appended
+};
+
+/// Reads a range [start, stop) of one bucket's log, batch by batch. Rows written under an older schema come with nulls for newer
+/// columns. Memory: one fetch.
+class LogReader {
+ public:
+  struct Range {
+    model::TableBucket bucket;
+    int64_t start_offset = 0;
+    int64_t stop_offset = 0;
+  };
+  struct Options {
+    std::optional<std::vector<int32_t>> columns;  // positions in the table's schema, any order; absent = all
+    int32_t fetch_bytes = 4 << 20;
+    int32_t wait_ms = 1000;  // of one fetch for rows that are not there yet
+  };
+
+  LogReader(Connection& connection, std::shared_ptr<const Table> table, Range range, Options options);
+
+  /// The next batch, cut to the range, or nothing when its end is reached. Errors: those of FETCH_LOG and of decoding.
+  Result<std::optional<ScannedBatch>> Next();
+  /// Every row below was given out or skipped.
+  int64_t position() const { return position_; }
+
+ private:
+  Status FetchMore();
+  Result<std::optional<ScannedBatch>> Decode(const record::LogBatchView& batch) const;
+  /// Columns to ask the server for, or nothing when it cannot cut them.
+  std::optional<std::vector<int32_t>> ServerProjection() const;
+
+  Connection& connection_;
+  const std::shared_ptr<const Table> table_;
+  const Range range_;
+  const Options options_;
+  std::vector<int32_t> columns_;  // what the caller gets, in that order
+  std::optional<std::vector<int32_t>> projected_;
+  int64_t position_;
+  std::shared_ptr<const void> fetched_;  // keeps the bytes of pending_ alive
+  std::deque<record::LogBatchView> pending_;
+};
+
+/// Offsets of buckets by the published kinds. Errors: the first bucket's error.
+enum class OffsetKind { kEarliest = 0, kLatest = 1, kTimestamp = 2 };
+Result<std::map<model::TableBucket, int64_t>> ListOffsets(Connection& connection, const Table& table, OffsetKind kind,
+                                                          Millis timestamp = 0);
+
+}  // namespace strom::client

@@ -1,0 +1,146 @@
+#include <algorithm>
+
+#include "lake/paimon/paimon_commit_internal.h"
+#include "record/row.h"
+
+namespace strom::lake::paimon {
+namespace {
+
+constexpr int kMaxAttempts = 10;
+constexpr size_t kMergeFrom = 30;                  // manifest.merge-min-count
+constexpr int64_t kFullManifestBytes = 8 << 20;    // manifest.target-file-size
+
+/// Statistics of the partitions of some entries: readers skip whole manifests by them.
+Result<Stats> PartitionStats(const TableSchema& schema, const std::vector<ManifestEntry>& entries) {
+  const std::vector<model::DataType> types = schema.PartitionTypes();
+  Stats stats{EmptyRow(), EmptyRow(), {}};
+  if (types.empty() || entries.empty()) return stats;
+  record::Row low(types.size());
+  record::Row high(types.size());
+  stats.null_counts.assign(types.size(), 0);
+  const auto less = [](const record::Value& a, const record::Value& b) {
+    if (const auto* x = std::get_if<int64_t>(&a.data)) return *x < b.As<int64_t>();
+    if (const auto* x = std::get_if<std::string>(&a.data)) return *x < b.As<std::string>();
+    if (const auto* x = std::get_if<bool>(&a.data)) return !*x && b.As<bool>();
+    return false;
+  };
+  for (const ManifestEntry& entry : entries) {
+    STROM_ASSIGN(const ByteView bytes, DeserializeRow(entry.partition));
+    STROM_ASSIGN(const record::Row row, record::DecodeAlignedRow(types, bytes));
+    for (size_t i = 0; i < types.size(); ++i) {
+      if (row[i].is_null()) {
+        stats.null_counts[i] = *stats.null_counts[i] + 1;
+        continue;
+      }
+      if (low[i].is_null() || less(row[i], low[i])) low[i] = row[i];
+      if (high[i].is_null() || less(high[i], row[i])) high[i] = row[i];
+    }
+  }
+  STROM_ASSIGN(const Bytes low_bytes, record::EncodeAlignedRow(types, low));
+  STROM_ASSIGN(const Bytes high_bytes, record::EncodeAlignedRow(types, high));
+  stats.min = SerializeRow(types.size(), low_bytes);
+  stats.max = SerializeRow(types.size(), high_bytes);
+  return stats;
+}
+
+Result<ManifestMeta> WriteManifest(const PaimonFiles& files, const TableSchema& schema, const std::vector<ManifestEntry>& entries) {
+  STROM_ASSIGN(const auto written, files.WriteMetadata("manifest", EncodeManifest(entries)));
+  ManifestMeta meta;
+  meta.file_name = written.name;
+  meta.file_size = written.bytes;
+  for (const ManifestEntry& entry : entries) {
+    ++(entry.is_delete ? meta.deleted_files : meta.added_files);
+    meta.schema_id = std::max(meta.schema_id, entry.schema_id);
+  }
+  STROM_ASSIGN(meta.partition_stats, PartitionStats(schema, entries));
+  return meta;
+}
+
+/// Joins small manifests once there are many, so that planning stays cheap however many commits there were.
+Status MergeSmall(const PaimonFiles& files, const TableSchema& schema, std::vector<ManifestMeta>& manifests,
+                  std::vector<std::string>& written) {
+  const auto small = [](const ManifestMeta& meta) { return meta.file_size < kFullManifestBytes; };
+  if (static_cast<size_t>(std::ranges::count_if(manifests, small)) < kMergeFrom) return {};
+  std::vector<ManifestMeta> kept;
+  std::vector<ManifestEntry> merged;
+  for (const ManifestMeta& meta : manifests) {
+    if (!small(meta)) {
+      kept.push_back(meta);
+      continue;
+    }
+    STROM_ASSIGN(std::vector<ManifestEntry> entries, files.ReadManifest(meta.file_name));
+    for (ManifestEntry& entry : entries) {
+      // A deletion cancels the addition before it; one whose file lies in a kept manifest stays.
+      const auto added = std::ranges::find_if(merged, [&](const ManifestEntry& known) {
+        return entry.is_delete && !known.is_delete && known.Identity() == entry.Identity();
+      });
+      if (added != merged.end()) {
+        merged.erase(added);
+      } else {
+        merged.push_back(std::move(entry));
+      }
+    }
+  }
+  STROM_ASSIGN(const ManifestMeta meta, WriteManifest(files, schema, merged));
+  written.push_back(meta.file_name);
+  kept.push_back(meta);
+  manifests = std::move(kept);
+  return {};
+}
+
+}  // namespace
+
+Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema, std::vector<ManifestEntry> entries,
+                            const std::string& offsets_path) {
+  std::vector<ManifestMeta> delta;
+  if (!entries.empty()) {
+    STROM_ASSIGN(ManifestMeta meta, WriteManifest(files, schema, entries));
+    delta.push_back(std::move(meta));
+  }
+  STROM_ASSIGN(const auto delta_list, files.WriteMetadata("manifest-list", EncodeManifestList(delta)));
+  int64_t added = 0;
+  for (const ManifestEntry& entry : entries) added += entry.is_delete ? -entry.row_count : entry.row_count;
+
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    std::vector<std::string> of_attempt;  // to be removed when the attempt is lost
+    Snapshot next;
+    next.id = 1;
+    std::vector<ManifestMeta> base;
+    STROM_ASSIGN(const auto latest_id, files.LatestSnapshotId());
+    if (latest_id) {
+      STROM_ASSIGN(const Snapshot latest, files.ReadSnapshot(*latest_id));
+      STROM_ASSIGN(base, files.ReadManifestList(latest.base_manifest_list));
+      STROM_ASSIGN(const auto latest_delta, files.ReadManifestList(latest.delta_manifest_list));
+      base.insert(base.end(), latest_delta.begin(), latest_delta.end());
+      next.id = latest.id + 1;
+      next.total_records = latest.total_records;
+      next.index_manifest = latest.index_manifest;
+      next.watermark = latest.watermark;
+      if (latest.schema_id == schema.id) next.statistics = latest.statistics;
+      STROM_TRY(MergeSmall(files, schema, base, of_attempt));
+    }
+    STROM_ASSIGN(const auto base_list, files.WriteMetadata("manifest-list", EncodeManifestList(base)));
+    of_attempt.push_back(base_list.name);
+    next.schema_id = schema.id;
+    next.base_manifest_list = base_list.name;
+    next.base_manifest_list_size = base_list.bytes;
+    next.delta_manifest_list = delta_list.name;
+    next.delta_manifest_list_size = delta_list.bytes;
+    next.commit_user = kCommitUser;
+    next.commit_identifier = kBatchCommitIdentifier;
+    next.time_ms = SystemClock().Now();
+    next.total_records += added;
+    next.delta_records = added;
+    next.properties = {{kOffsetsProperty, offsets_path}};
+    const Status created = files.CreateSnapshot(next);
+    if (created) return next.id;
+    if (created.error().code != ErrorCode::kAlreadyExists) {
+      // The file may be there or not: nothing of this attempt may be cleaned up.
+      return Err(ErrorCode::kOutcomeUnknown, "{}", created.error().message);
+    }
+    files.Remove(of_attempt);
+  }
+  return Err(ErrorCode::kConflict, "{}: other committers were faster {} times", files.dir(), kMaxAttempts);
+}
+
+}  // namespace strom::lake::paimon

@@ -1,0 +1,130 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/data_type.h"
+
+namespace strom::lake::paimon {
+
+// The documents of a Paimon table (docs/formats/paimon.md; Paimon 1.3 and 1.4, schema version 3, snapshot version 3).
+
+inline constexpr const char* kBucketColumn = "__bucket";
+inline constexpr const char* kOffsetColumn = "__offset";
+inline constexpr const char* kTimestampColumn = "__timestamp";
+inline constexpr const char* kCommitUser = "__fluss_lake_tiering";
+inline constexpr int64_t kBatchCommitIdentifier = INT64_MAX;
+inline constexpr const char* kOffsetsProperty = "fluss-offsets";
+
+struct Field {
+  int32_t id = 0;
+  std::string name;
+  model::DataType type;
+  std::optional<std::string> description;
+};
+
+struct TableSchema {
+  int64_t id = 0;
+  std::vector<Field> fields;
+  int32_t highest_field_id = -1;
+  std::vector<std::string> partition_keys;
+  std::vector<std::string> primary_keys;
+  std::map<std::string, std::string> options;
+  std::optional<std::string> comment;
+  Millis time_ms = 0;
+
+  /// The number of buckets, or -1 when rows are not bucketed.
+  int32_t buckets() const;
+  const Field* Find(const std::string& name) const;
+  /// The types of the partition columns, in partition key order.
+  std::vector<model::DataType> PartitionTypes() const;
+};
+
+std::string SchemaToJson(const TableSchema& schema);
+/// Errors: kCorrupt, kUnsupported (a type we do not know).
+Result<TableSchema> SchemaFromJson(ByteView json);
+
+struct Snapshot {
+  int64_t id = 0;
+  int64_t schema_id = 0;
+  std::string base_manifest_list;
+  std::string delta_manifest_list;
+  std::optional<std::string> changelog_manifest_list;
+  std::optional<std::string> index_manifest;
+  std::string commit_user;
+  int64_t commit_identifier = 0;
+  std::string commit_kind = "APPEND";
+  Millis time_ms = 0;
+  int64_t total_records = 0;
+  int64_t delta_records = 0;
+  std::optional<int64_t> changelog_records;
+  std::optional<int64_t> watermark;
+  std::optional<std::string> statistics;
+  std::map<std::string, std::string> properties;
+  // Sizes are written for readers that fetch the lists at once; they may be absent in what others wrote.
+  std::optional<int64_t> base_manifest_list_size;
+  std::optional<int64_t> delta_manifest_list_size;
+};
+
+std::string SnapshotToJson(const Snapshot& snapshot);
+Result<Snapshot> SnapshotFromJson(ByteView json);
+
+/// Minima, maxima (serialized binary rows) and null counts of some columns.
+struct Stats {
+  Bytes min;
+  Bytes max;
+  std::vector<std::optional<int64_t>> null_counts;
+};
+
+/// One file of a table, added to it or deleted from it.
+struct ManifestEntry {
+  bool is_delete = false;
+  Bytes partition;  // serialized binary row
+  int32_t bucket = 0;
+  int32_t total_buckets = -1;
+  std::string file_name;
+  int64_t file_size = 0;
+  int64_t row_count = 0;
+  Stats value_stats;
+  std::optional<std::vector<std::string>> value_stats_columns;  // absent = all
+  int64_t min_sequence = 0;
+  int64_t max_sequence = 0;
+  int64_t schema_id = 0;
+  int32_t level = 0;
+  Millis creation_ms = 0;
+  std::optional<int64_t> delete_rows;
+  std::optional<std::string> external_path;
+
+  /// Two entries with the same identity speak of the same file.
+  std::string Identity() const;
+};
+
+Bytes EncodeManifest(const std::vector<ManifestEntry>& entries);
+Result<std::vector<ManifestEntry>> DecodeManifest(ByteView file);
+
+/// One manifest in a list.
+struct ManifestMeta {
+  std::string file_name;
+  int64_t file_size = 0;
+  int64_t added_files = 0;
+  int64_t deleted_files = 0;
+  Stats partition_stats;
+  int64_t schema_id = 0;
+};
+
+Bytes EncodeManifestList(const std::vector<ManifestMeta>& manifests);
+Result<std::vector<ManifestMeta>> DecodeManifestList(ByteView file);
+
+/// The serialized form of a binary row: big-endian arity, then the row.
+Bytes SerializeRow(size_t arity, ByteView aligned_row);
+/// The serialized row without fields.
+Bytes EmptyRow();
+/// The aligned row in a serialized one. Errors: kCorrupt.
+Result<ByteView> DeserializeRow(ByteView serialized);
+
+}  // namespace strom::lake::paimon

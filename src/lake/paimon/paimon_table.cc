@@ -1,0 +1,123 @@
+#include "lake/paimon/paimon_table.h"
+
+#include <set>
+
+#include "lake/paimon/paimon_commit_internal.h"
+#include "lake/paimon/paimon_writer_internal.h"
+
+namespace strom::lake::paimon {
+namespace {
+
+bool IsSystemColumn(const std::string& name) {
+  return name == kBucketColumn || name == kOffsetColumn || name == kTimestampColumn;
+}
+
+class PaimonTable final : public LakeTable {
+ public:
+  PaimonTable(PaimonFiles files, TableSchema schema) : files_(std::move(files)), schema_(std::move(schema)) {}
+
+  Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows, int32_t bucket) override {
+    return OpenWriter(files_, schema_, rows, bucket);
+  }
+
+  Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) override {
+    std::vector<ManifestEntry> entries;
+    for (const auto& file : files) entries.push_back(EntryOf(*file));
+    return CommitFiles(files_, schema_, std::move(entries), offsets_path);
+  }
+
+  void Discard(const LakeFiles& files) override {
+    for (const auto& file : files) (void)files_.files().Remove(PathOf(*file));  // an orphan does no harm
+  }
+
+  Result<std::optional<OwnCommit>> LatestOwnCommit() override {
+    STROM_ASSIGN(const std::vector<int64_t> ids, files_.SnapshotIds());
+    for (auto it = ids.rbegin(); it != ids.rend(); ++it) {
+      STROM_ASSIGN(const Snapshot snapshot, files_.ReadSnapshot(*it));
+      if (snapshot.commit_user != kCommitUser) continue;
+      const auto offsets = snapshot.properties.find(kOffsetsProperty);
+      if (offsets == snapshot.properties.end()) {
+        return Err(ErrorCode::kCorrupt, "{}: snapshot {} of the tiering service has no {}", files_.dir(), *it, kOffsetsProperty);
+      }
+      return OwnCommit{*it, offsets->second};
+    }
+    return std::nullopt;
+  }
+
+  Result<std::vector<DataFile>> Plan(int64_t snapshot_id) override {
+    STROM_ASSIGN(const Snapshot snapshot, files_.ReadSnapshot(snapshot_id));
+    STROM_ASSIGN(const std::vector<ManifestEntry> entries, files_.LiveEntries(snapshot));
+    std::vector<DataFile> files;
+    for (const ManifestEntry& entry : entries) {
+      DataFile file;
+      STROM_ASSIGN(file.partition, PaimonFiles::PartitionDir(schema_, entry.partition));
+      file.path = entry.external_path.value_or(fmt::format("{}/{}bucket-{}/{}", files_.dir(),
+                                                           file.partition.empty() ? "" : file.partition + "/", entry.bucket,
+                                                           entry.file_name));
+      file.format = entry.file_name.substr(entry.file_name.rfind('.') + 1);
+      file.rows = entry.row_count;
+      file.bytes = entry.file_size;
+      file.bucket = entry.bucket;
+      STROM_ASSIGN(const TableSchema* written, SchemaOf(entry.schema_id));
+      for (const Field& field : written->fields) {
+        if (!IsSystemColumn(field.name)) file.columns.push_back(field.name);
+      }
+      files.push_back(std::move(file));
+    }
+    return files;
+  }
+
+  Result<std::vector<SnapshotInfo>> Snapshots() override {
+    STROM_ASSIGN(const std::vector<int64_t> ids, files_.SnapshotIds());
+    std::vector<SnapshotInfo> infos;
+    for (const int64_t id : ids) {
+      const auto snapshot = files_.ReadSnapshot(id);
+      if (!snapshot && snapshot.error().code == ErrorCode::kNotFound) continue;  // expired meanwhile
+      if (!snapshot) return std::unexpected(snapshot.error());
+      infos.push_back({snapshot->id, snapshot->schema_id, snapshot->commit_user, snapshot->commit_kind, snapshot->time_ms,
+                       snapshot->total_records, snapshot->delta_records});
+    }
+    return infos;
+  }
+
+ private:
+  Result<const TableSchema*> SchemaOf(int64_t id) {
+    if (id == schema_.id) return &schema_;
+    auto it = schemas_.find(id);
+    if (it == schemas_.end()) {
+      STROM_ASSIGN(TableSchema schema, files_.ReadSchema(id));
+      it = schemas_.emplace(id, std::move(schema)).first;
+    }
+    return &it->second;
+  }
+
+  const PaimonFiles files_;
+  const TableSchema schema_;
+  std::map<int64_t, TableSchema> schemas_;
+};
+
+}  // namespace
+
+Status CheckWritable(const TableSchema& schema) {
+  STROM_TRY(WriterOptionsOf(schema));
+  for (const model::DataType& type : schema.PartitionTypes()) {
+    switch (type.root) {
+      case model::TypeRoot::kChar:
+      case model::TypeRoot::kString:
+      case model::TypeRoot::kBoolean:
+      case model::TypeRoot::kTinyInt:
+      case model::TypeRoot::kSmallInt:
+      case model::TypeRoot::kInt:
+      case model::TypeRoot::kBigInt:
+      case model::TypeRoot::kDate: break;
+      default: return Err(ErrorCode::kInvalidTable, "a lake table cannot be partitioned by a column of type {}", type.ToString());
+    }
+  }
+  return {};
+}
+
+std::unique_ptr<LakeTable> OpenPaimonTable(PaimonFiles files, TableSchema schema) {
+  return std::make_unique<PaimonTable>(std::move(files), std::move(schema));
+}
+
+}  // namespace strom::lake::paimon
