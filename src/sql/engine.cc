@@ -1,0 +1,245 @@
+#include "sql/engine.h"
+
+#include <arrow/c/bridge.h>
+#include <arrow/record_batch.h>
+
+#include <duckdb.hpp>
+#include <duckdb/common/arrow/arrow_converter.hpp>
+#include <duckdb/common/arrow/arrow_wrapper.hpp>
+#include <duckdb/function/table/arrow.hpp>
+#include <duckdb/main/extension/extension_loader.hpp>
+
+#include <duckdb/parser/parser.hpp>
+#include <duckdb/parser/statement/select_statement.hpp>
+#include <duckdb/parser/tableref/subqueryref.hpp>
+
+#include "base/json.h"
+#include "record/arrow_batch.h"
+
+namespace strom::sql {
+namespace {
+
+using record::FromArrow;
+
+/// Hooks have no way to return an error through DuckDB but to throw; Engine catches everything at its wall.
+[[noreturn]] void Throw(const Error& error) { throw duckdb::InvalidInputException(std::string(NameOf(error.code)) + ": " + error.message); }
+
+struct ScanInfo : duckdb::TableFunctionInfo {
+  explicit ScanInfo(const Engine::Hooks& h) : hooks(h) {}
+  const Engine::Hooks& hooks;
+};
+
+struct ScanData : duckdb::ArrowScanFunctionData {
+  using ArrowScanFunctionData::ArrowScanFunctionData;
+  const Engine::Hooks* hooks = nullptr;
+  std::string id;
+};
+
+duckdb::unique_ptr<duckdb::ArrowArrayStreamWrapper> ProduceScan(uintptr_t factory, duckdb::ArrowStreamParameters& parameters) {
+  const auto& data = *reinterpret_cast<const ScanData*>(factory);
+  const std::vector<std::string> columns(parameters.projected_columns.columns.begin(), parameters.projected_columns.columns.end());
+  auto reader = data.hooks->open_scan(data.id, columns);
+  if (!reader) Throw(reader.error());
+  auto stream = duckdb::make_uniq<duckdb::ArrowArrayStreamWrapper>();
+  if (const Status exported = FromArrow(arrow::ExportRecordBatchReader(*reader, &stream->arrow_array_stream), "scan"); !exported) {
+    Throw(exported.error());
+  }
+  return stream;
+}
+
+duckdb::unique_ptr<duckdb::FunctionData> BindScan(duckdb::ClientContext& context, duckdb::TableFunctionBindInput& input,
+                                                  duckdb::vector<duckdb::LogicalType>& types, duckdb::vector<duckdb::string>& names) {
+  const Engine::Hooks& hooks = input.info->Cast<ScanInfo>().hooks;
+  auto data = duckdb::make_uniq<ScanData>(&ProduceScan, uintptr_t{0});
+  data->stream_factory_ptr = reinterpret_cast<uintptr_t>(data.get());
+  data->hooks = &hooks;
+  data->id = input.inputs[0].GetValue<std::string>();
+  auto schema = hooks.scan_schema(data->id);
+  if (!schema) Throw(schema.error());
+  if (const Status exported = FromArrow(arrow::ExportSchema(**schema, &data->schema_root.arrow_schema), "scan"); !exported) {
+    Throw(exported.error());
+  }
+  duckdb::ArrowTableFunction::PopulateArrowTableSchema(context, data->arrow_table, data->schema_root.arrow_schema);
+  names = data->arrow_table.GetNames();
+  types = data->all_types = data->arrow_table.GetTypes();
+  return data;
+}
+
+struct ReplacementData : duckdb::ReplacementScanData {
+  explicit ReplacementData(const Engine::Hooks& h) : hooks(h) {}
+  const Engine::Hooks& hooks;
+};
+
+duckdb::unique_ptr<duckdb::TableRef> ReplaceTable(duckdb::ClientContext& context, duckdb::ReplacementScanInput& input,
+                                                  duckdb::optional_ptr<duckdb::ReplacementScanData> data) {
+  const auto query = static_cast<ReplacementData&>(*data).hooks.resolve(input.schema_name, input.table_name);
+  if (!query) Throw(query.error());
+  if (!*query) return nullptr;
+  duckdb::Parser parser(context.GetParserOptions());
+  parser.ParseQuery(**query);
+  auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(std::move(parser.statements[0]));
+  return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), input.table_name);
+}
+
+Json ToJson(const duckdb::Value& value) {
+  if (value.IsNull()) return nullptr;
+  switch (value.type().id()) {
+    case duckdb::LogicalTypeId::BOOLEAN: return value.GetValue<bool>();
+    case duckdb::LogicalTypeId::TINYINT:
+    case duckdb::LogicalTypeId::SMALLINT:
+    case duckdb::LogicalTypeId::INTEGER:
+    case duckdb::LogicalTypeId::BIGINT:
+    case duckdb::LogicalTypeId::UTINYINT:
+    case duckdb::LogicalTypeId::USMALLINT:
+    case duckdb::LogicalTypeId::UINTEGER: return value.GetValue<int64_t>();
+    case duckdb::LogicalTypeId::UBIGINT: return value.GetValue<uint64_t>();
+    case duckdb::LogicalTypeId::LIST:
+    case duckdb::LogicalTypeId::ARRAY: {
+      Json list = Json::array();
+      const auto& children =
+          value.type().id() == duckdb::LogicalTypeId::LIST ? duckdb::ListValue::GetChildren(value) : duckdb::ArrayValue::GetChildren(value);
+      for (const auto& child : children) list.push_back(ToJson(child));
+      return list;
+    }
+    case duckdb::LogicalTypeId::STRUCT: {
+      Json object = Json::object();
+      const auto& children = duckdb::StructValue::GetChildren(value);
+      for (size_t i = 0; i < children.size(); ++i) {
+        object[duckdb::StructType::GetChildName(value.type(), i)] = ToJson(children[i]);
+      }
+      return object;
+    }
+    case duckdb::LogicalTypeId::MAP: {
+      Json object = Json::object();
+      for (const auto& entry : duckdb::MapValue::GetChildren(value)) {
+        const auto& pair = duckdb::StructValue::GetChildren(entry);
+        object[pair[0].ToString()] = ToJson(pair[1]);
+      }
+      return object;
+    }
+    default: return value.ToString();
+  }
+}
+
+/// Numbers that JSON can hold but a parser would round are printed as DuckDB prints them.
+std::string JsonText(const duckdb::Value& value) {
+  switch (value.type().id()) {
+    case duckdb::LogicalTypeId::HUGEINT:
+    case duckdb::LogicalTypeId::UHUGEINT:
+    case duckdb::LogicalTypeId::DECIMAL: return value.ToString();
+    case duckdb::LogicalTypeId::FLOAT:
+    case duckdb::LogicalTypeId::DOUBLE: {
+      const double number = value.GetValue<double>();
+      return std::isfinite(number) ? value.ToString() : "\"" + value.ToString() + "\"";
+    }
+    default: return ToJson(value).dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+}
+
+class DuckDbEngine final : public Engine {
+ public:
+  explicit DuckDbEngine(Hooks hooks) : hooks_(std::move(hooks)) {
+    duckdb::DBConfig config;
+    config.SetOptionByName("autoinstall_known_extensions", duckdb::Value(false));
+    config.SetOptionByName("autoload_known_extensions", duckdb::Value(false));
+    config.replacement_scans.insert(config.replacement_scans.begin(),
+                                    duckdb::ReplacementScan(ReplaceTable, duckdb::make_uniq<ReplacementData>(hooks_)));
+    database_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
+    using Arrow = duckdb::ArrowTableFunction;
+    duckdb::TableFunction scan("strom_scan", {duckdb::LogicalType::VARCHAR}, Arrow::ArrowScanFunction, BindScan,
+                               Arrow::ArrowScanInitGlobal, Arrow::ArrowScanInitLocal);
+    scan.projection_pushdown = true;
+    scan.function_info = duckdb::make_shared_ptr<ScanInfo>(hooks_);
+    duckdb::ExtensionLoader(*database_->instance, "strom").RegisterFunction(scan);
+    connection_ = std::make_unique<duckdb::Connection>(*database_);
+    connection_->Query("SET TimeZone = 'UTC'");
+  }
+
+  Result<int64_t> Run(const std::string& statement, RowSink& sink) override {
+    try {
+      auto result = connection_->SendQuery(statement);
+      if (result->HasError()) return Failed(result->GetErrorObject());
+      std::vector<ResultColumn> columns;
+      for (size_t i = 0; i < result->names.size(); ++i) {
+        columns.push_back({result->names[i], result->types[i].ToString(), result->types[i].IsNumeric()});
+      }
+      const bool rows_wanted = result->properties.return_type == duckdb::StatementReturnType::QUERY_RESULT;
+      if (rows_wanted) sink.Begin(columns);
+      int64_t rows = 0;
+      std::vector<Cell> cells(columns.size());
+      while (auto chunk = result->Fetch()) {
+        if (chunk->size() == 0) break;
+        for (size_t r = 0; r < chunk->size() && rows_wanted; ++r, ++rows) {
+          for (size_t c = 0; c < cells.size(); ++c) {
+            const duckdb::Value value = chunk->GetValue(c, r);
+            cells[c] = value.IsNull() ? Cell{true, "", "null"} : Cell{false, value.ToString(), JsonText(value)};
+          }
+          sink.Row(cells);
+        }
+      }
+      if (result->HasError()) return Failed(result->GetErrorObject());
+      if (rows_wanted) sink.End();
+      return rows_wanted ? rows : -1;
+    } catch (const std::exception& fault) {
+      return Failed(duckdb::ErrorData(fault));
+    }
+  }
+
+  Status RunToArrow(const std::string& query, const OnBatch& on_batch) override {
+    try {
+      auto result = connection_->SendQuery(query);
+      if (result->HasError()) return Failed(result->GetErrorObject());
+      duckdb::ClientProperties properties = connection_->context->GetClientProperties();
+      properties.produce_arrow_string_view = false;
+      ArrowSchema c_schema;
+      duckdb::ArrowConverter::ToArrowSchema(&c_schema, result->types, result->names, properties);
+      const auto schema = arrow::ImportSchema(&c_schema);
+      STROM_TRY(FromArrow(schema.status(), "result"));
+      while (auto chunk = result->Fetch()) {
+        if (chunk->size() == 0) break;
+        ArrowArray c_array;
+        duckdb::ArrowConverter::ToArrowArray(*chunk, &c_array, properties, {});
+        const auto batch = arrow::ImportRecordBatch(&c_array, *schema);
+        STROM_TRY(FromArrow(batch.status(), "result"));
+        STROM_TRY(on_batch(*batch));
+      }
+      if (result->HasError()) return Failed(result->GetErrorObject());
+      return {};
+    } catch (const std::exception& fault) {
+      return Failed(duckdb::ErrorData(fault));
+    }
+  }
+
+  void Interrupt() override { connection_->Interrupt(); }
+
+ private:
+  /// What DuckDB says, under the code that a hook put in front of it.
+  static std::unexpected<Error> Failed(const duckdb::ErrorData& fault) {
+    std::string message = fault.RawMessage();
+    if (const size_t cut = message.find("\n\nLINE"); cut != std::string::npos) message.resize(cut);
+    for (const ErrorCode code : {ErrorCode::kNetwork, ErrorCode::kTableNotExist, ErrorCode::kRequestTimeOut, ErrorCode::kIo,
+                                 ErrorCode::kCorrupt, ErrorCode::kNotFound, ErrorCode::kUnsupported}) {
+      const std::string prefix = std::string(NameOf(code)) + ": ";
+      if (message.starts_with(prefix)) return Err(code, "{}", message.substr(prefix.size()));
+    }
+    const bool syntax = fault.Type() == duckdb::ExceptionType::PARSER || fault.Type() == duckdb::ExceptionType::BINDER ||
+                        fault.Type() == duckdb::ExceptionType::CATALOG || fault.Type() == duckdb::ExceptionType::SYNTAX;
+    return Err(syntax ? ErrorCode::kInvalidArgument : ErrorCode::kUnknownServerError, "{}", message);
+  }
+
+  const Hooks hooks_;
+  std::unique_ptr<duckdb::DuckDB> database_;
+  std::unique_ptr<duckdb::Connection> connection_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::Open(Hooks hooks) {
+  try {
+    return std::unique_ptr<Engine>(std::make_unique<DuckDbEngine>(std::move(hooks)));
+  } catch (const std::exception& fault) {
+    return Err(ErrorCode::kUnknownServerError, "cannot start the SQL engine: {}", fault.what());
+  }
+}
+
+}  // namespace strom::sql

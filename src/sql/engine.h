@@ -1,0 +1,41 @@
+#pragma once
+#include <arrow/type_fwd.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sql/session.h"
+
+namespace strom::sql {
+
+/// DuckDB behind a wall of our own types: only engine.cc sees its headers.
+class Engine {
+ public:
+  /// Turns a table's name into a query that stands for it, or nothing when it is no table of the cluster.
+  using Resolve = std::function<Result<std::optional<std::string>>(const std::string& database, const std::string& table)>;
+  /// Opens what `strom_scan('id')` reads, with the columns that a query needs. Any thread.
+  using OpenScan = std::function<Result<std::shared_ptr<arrow::RecordBatchReader>>(const std::string& id,
+                                                                                   const std::vector<std::string>& columns)>;
+  /// The full schema of a scan.
+  using ScanSchema = std::function<Result<std::shared_ptr<arrow::Schema>>(const std::string& id)>;
+  struct Hooks {
+    Resolve resolve;
+    OpenScan open_scan;
+    ScanSchema scan_schema;
+  };
+
+  static Result<std::unique_ptr<Engine>> Open(Hooks hooks);
+  virtual ~Engine() = default;
+
+  /// Runs a statement and gives its rows to `sink`; returns their number.
+  virtual Result<int64_t> Run(const std::string& statement, RowSink& sink) = 0;
+  /// Runs a query and gives its rows as Arrow batches.
+  using OnBatch = std::function<Status(const std::shared_ptr<arrow::RecordBatch>&)>;
+  virtual Status RunToArrow(const std::string& query, const OnBatch& on_batch) = 0;
+  virtual void Interrupt() = 0;
+};
+
+}  // namespace strom::sql

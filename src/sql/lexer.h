@@ -1,0 +1,35 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace strom::sql {
+
+/// A piece of a statement. `text` of a name or string is without its quotes.
+struct Token {
+  enum class Kind { kName, kQuotedName, kString, kNumber, kSymbol, kEnd };
+  Kind kind = Kind::kEnd;
+  std::string text;
+  size_t begin = 0;  // in the source
+  size_t end = 0;
+
+  /// A word that was not quoted, compared without regard to case.
+  bool Is(std::string_view word) const;
+};
+
+/// Cuts one statement into tokens; comments are dropped, "t$lake" is one name. The last token is kEnd.
+/// Errors: kInvalidArgument for a quote that is not closed.
+Result<std::vector<Token>> Tokenize(std::string_view source);
+
+/// Cuts a script at its semicolons; statements without any token are left out. Errors: kInvalidArgument.
+Result<std::vector<std::string>> SplitStatements(std::string_view script);
+
+/// The statement in DuckDB's spelling: names in backticks and names with '$' in double quotes.
+std::string ToDuckDb(std::string_view source, const std::vector<Token>& tokens, size_t first_token = 0);
+
+std::string QuoteName(const std::string& name);
+std::string QuoteText(const std::string& text);
+
+}  // namespace strom::sql

@@ -1,0 +1,386 @@
+#include "sql/scans.h"
+
+#include <arrow/adapters/orc/adapter.h>
+#include <arrow/array.h>
+#include <arrow/array/util.h>
+#include <arrow/compute/cast.h>
+#include <arrow/datum.h>
+#include <arrow/io/file.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include "base/text.h"
+#include "record/arrow_batch.h"
+#include "sql/lexer.h"
+
+namespace strom::sql {
+namespace {
+
+using model::DataType;
+using model::TypeRoot;
+using record::FromArrow;
+
+constexpr std::string_view kLakeSuffix = "$lake";
+constexpr std::string_view kSnapshotsSuffix = "$lake$snapshots";
+
+std::string JoinSelects(const std::vector<std::string>& parts) { return Join(parts, " UNION ALL "); }
+
+std::string ColumnList(const model::Schema& schema) {
+  std::vector<std::string> names;
+  for (const model::Column& column : schema.columns) names.push_back(QuoteName(column.name));
+  return Join(names, ", ");
+}
+
+/// A table with the right columns and no row.
+std::string EmptySelect(const model::Schema& schema) {
+  std::vector<std::string> columns;
+  for (const model::Column& column : schema.columns) {
+    columns.push_back("NULL::" + EngineTypeName(column.type) + " AS " + QuoteName(column.name));
+  }
+  return "SELECT " + Join(columns, ", ") + " WHERE false";
+}
+
+/// Gives batches of a log, one bucket after the other, to a consumer of Arrow.
+class LogBatchReader final : public arrow::RecordBatchReader {
+ public:
+  LogBatchReader(std::unique_ptr<client::Connection> connection, std::shared_ptr<const client::Table> table,
+                 std::vector<client::LogReader::Range> ranges, std::vector<int32_t> columns)
+      : connection_(std::move(connection)), table_(std::move(table)), ranges_(std::move(ranges)), columns_(std::move(columns)) {
+    arrow::FieldVector fields;
+    for (const int32_t column : columns_) {
+      const model::Column& c = table_->info.descriptor.schema.columns[static_cast<size_t>(column)];
+      fields.push_back(arrow::field(c.name, EngineType(c.type)));
+    }
+    schema_ = arrow::schema(std::move(fields));
+  }
+
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
+    *out = nullptr;
+    while (true) {
+      if (!reader_) {
+        if (next_range_ == ranges_.size()) return arrow::Status::OK();
+        client::LogReader::Options options;
+        options.columns = columns_;
+        reader_ = std::make_unique<client::LogReader>(*connection_, table_, ranges_[next_range_++], options);
+      }
+      auto batch = reader_->Next();
+      if (!batch) return arrow::Status::IOError(batch.error().message);
+      if (!*batch) {
+        reader_.reset();
+        continue;
+      }
+      arrow::ArrayVector columns;
+      for (int i = 0; i < schema_->num_fields(); ++i) {
+        auto column = CastTo((*batch)->rows->column(i), schema_->field(i)->type());
+        if (!column) return arrow::Status::Invalid(column.error().message);
+        columns.push_back(std::move(*column));
+      }
+      *out = arrow::RecordBatch::Make(schema_, (*batch)->rows->num_rows(), std::move(columns));
+      return arrow::Status::OK();
+    }
+  }
+
+ private:
+  std::unique_ptr<client::Connection> connection_;
+  const std::shared_ptr<const client::Table> table_;
+  const std::vector<client::LogReader::Range> ranges_;
+  const std::vector<int32_t> columns_;
+  std::shared_ptr<arrow::Schema> schema_;
+  size_t next_range_ = 0;
+  std::unique_ptr<client::LogReader> reader_;
+};
+
+/// Reads ORC files stripe by stripe; a column that a file does not have is null.
+class OrcBatchReader final : public arrow::RecordBatchReader {
+ public:
+  OrcBatchReader(std::vector<std::string> files, std::shared_ptr<arrow::Schema> schema) : files_(std::move(files)), schema_(std::move(schema)) {}
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
+    *out = nullptr;
+    while (!reader_ || stripe_ == reader_->NumberOfStripes()) {
+      if (next_file_ == files_.size()) return arrow::Status::OK();
+      ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(files_[next_file_++]));
+      ARROW_ASSIGN_OR_RAISE(reader_, arrow::adapters::orc::ORCFileReader::Open(file, arrow::default_memory_pool()));
+      stripe_ = 0;
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto file_schema, reader_->ReadSchema());
+    std::vector<std::string> wanted;
+    for (const auto& field : schema_->fields()) {
+      if (file_schema->GetFieldIndex(field->name()) >= 0) wanted.push_back(field->name());
+    }
+    if (wanted.empty()) wanted.push_back(file_schema->field(0)->name());
+    ARROW_ASSIGN_OR_RAISE(const auto stripe, reader_->ReadStripe(stripe_++, wanted));
+    arrow::ArrayVector columns;
+    for (const auto& field : schema_->fields()) {
+      const auto column = stripe->GetColumnByName(field->name());
+      if (!column) {
+        ARROW_ASSIGN_OR_RAISE(auto nulls, arrow::MakeArrayOfNull(field->type(), stripe->num_rows()));
+        columns.push_back(std::move(nulls));
+        continue;
+      }
+      auto cast = CastTo(column, field->type());
+      if (!cast) return arrow::Status::Invalid(cast.error().message);
+      columns.push_back(std::move(*cast));
+    }
+    *out = arrow::RecordBatch::Make(schema_, stripe->num_rows(), std::move(columns));
+    return arrow::Status::OK();
+  }
+
+ private:
+  const std::vector<std::string> files_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  size_t next_file_ = 0;
+  std::unique_ptr<arrow::adapters::orc::ORCFileReader> reader_;
+  int64_t stripe_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<arrow::DataType> EngineType(const DataType& type) {
+  switch (type.root) {
+    case TypeRoot::kTime: return arrow::time64(arrow::TimeUnit::MICRO);
+    case TypeRoot::kTimestamp: return arrow::timestamp(type.precision > 6 ? arrow::TimeUnit::NANO : arrow::TimeUnit::MICRO);
+    case TypeRoot::kTimestampLtz: return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+    case TypeRoot::kBinary: return arrow::binary();
+    default: return record::ToArrowType(type);
+  }
+}
+
+std::string EngineTypeName(const DataType& type) {
+  switch (type.root) {
+    case TypeRoot::kChar:
+    case TypeRoot::kString: return "VARCHAR";
+    case TypeRoot::kBinary:
+    case TypeRoot::kBytes: return "BLOB";
+    case TypeRoot::kDecimal: return fmt::format("DECIMAL({}, {})", type.precision, type.scale);
+    case TypeRoot::kTime: return "TIME";
+    case TypeRoot::kTimestamp: return type.precision > 6 ? "TIMESTAMP_NS" : "TIMESTAMP";
+    case TypeRoot::kTimestampLtz: return "TIMESTAMPTZ";
+    case TypeRoot::kInt: return "INTEGER";
+    case TypeRoot::kArray: return EngineTypeName(type.element()) + "[]";
+    case TypeRoot::kMap: return "MAP(" + EngineTypeName(type.key()) + ", " + EngineTypeName(type.value()) + ")";
+    case TypeRoot::kRow: {
+      std::vector<std::string> fields;
+      for (const model::RowField& field : type.fields) fields.push_back(QuoteName(field.name) + " " + EngineTypeName(field.type));
+      return "STRUCT(" + Join(fields, ", ") + ")";
+    }
+    default: {
+      DataType bare = type;
+      bare.nullable = true;
+      return bare.ToString();
+    }
+  }
+}
+
+Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type) {
+  if (array->type()->Equals(*type)) return array;
+  const bool from_time = array->type_id() == arrow::Type::TIMESTAMP;
+  if (from_time && type->id() == arrow::Type::TIMESTAMP) {
+    // A zone is a label here, never a shift: rows keep UTC.
+    const auto unit = static_cast<const arrow::TimestampType&>(*type).unit();
+    std::shared_ptr<arrow::ArrayData> data = array->data()->Copy();
+    data->type = arrow::timestamp(static_cast<const arrow::TimestampType&>(*array->type()).unit());
+    const auto cast = arrow::compute::Cast(arrow::Datum(data), arrow::timestamp(unit), arrow::compute::CastOptions::Unsafe());
+    if (!cast.ok()) return Err(ErrorCode::kInvalidArgument, "{}", cast.status().message());
+    auto relabelled = cast->array()->Copy();
+    relabelled->type = type;
+    return arrow::MakeArray(relabelled);
+  }
+  if (type->num_fields() > 0 && array->type_id() == type->id()) {
+    auto data = array->data()->Copy();
+    for (size_t i = 0; i < data->child_data.size(); ++i) {
+      STROM_ASSIGN(const auto child, CastTo(arrow::MakeArray(data->child_data[i]), type->field(static_cast<int>(i))->type()));
+      data->child_data[i] = child->data();
+    }
+    data->type = type;
+    return arrow::MakeArray(data);
+  }
+  arrow::compute::CastOptions options = arrow::compute::CastOptions::Safe();
+  options.allow_time_truncate = true;  // TIME keeps milliseconds, whatever its precision
+  const auto cast = arrow::compute::Cast(arrow::Datum(array), type, options);
+  if (!cast.ok()) return Err(ErrorCode::kInvalidArgument, "{}", cast.status().message());
+  return cast->make_array();
+}
+
+Result<std::unique_ptr<lake::LakeTable>> Scans::OpenLake(const client::Table& table) const {
+  const model::LakeFormat format = table.info.options.lake_format;
+  const std::string prefix = std::string("table.datalake.") + NameOf(format) + ".";
+  lake::CatalogOptions options;
+  for (const auto& [key, value] : table.properties) {
+    if (key.starts_with(prefix)) options[key.substr(prefix.size())] = value;
+  }
+  STROM_ASSIGN(const auto catalog, lake::OpenCatalog(format, options));
+  return catalog->OpenTable(table.info.path);
+}
+
+Result<Scans::LakePart> Scans::ReadLake(const client::Table& table) const {
+  LakePart part;
+  if (!table.info.options.lake_enabled) return part;
+  const auto registered = connection_.Call(wire::GetLakeSnapshotRequest{client::ToWire(table.info.path), std::nullopt, true});
+  if (!registered && registered.error().code == ErrorCode::kLakeSnapshotNotExist) return part;
+  if (!registered) return std::unexpected(registered.error());
+  part.snapshot_id = registered->snapshot_id;
+  for (const auto& bucket : registered->bucket_snapshots) {
+    part.offsets[{table.info.table_id, bucket.partition_id.value_or(model::kNoPartition), bucket.bucket_id}] =
+        bucket.log_offset.value_or(0);
+  }
+  STROM_ASSIGN(const auto lake, OpenLake(table));
+  STROM_ASSIGN(part.files, lake->Plan(*part.snapshot_id));
+  return part;
+}
+
+std::string Scans::AddScan(Scan scan) {
+  const std::lock_guard lock(mutex_);
+  std::string id = std::to_string(next_id_++);
+  scans_[id] = std::move(scan);
+  return id;
+}
+
+void Scans::Clear() {
+  const std::lock_guard lock(mutex_);
+  scans_.clear();
+}
+
+void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table, const LakePart& lake, std::vector<std::string>& parts) {
+  const model::Schema& schema = table->info.descriptor.schema;
+  // Files with the same columns are read together; a column that files do not have is null in them.
+  std::map<std::vector<std::string>, std::vector<std::string>> parquet;
+  std::vector<std::string> orc;
+  for (const lake::DataFile& file : lake.files) {
+    if (file.format == "orc") {
+      orc.push_back(file.path);
+    } else {
+      parquet[file.columns].push_back(QuoteText(file.path));
+    }
+  }
+  for (const auto& [columns, files] : parquet) {
+    std::vector<std::string> selected;
+    for (const model::Column& column : schema.columns) {
+      const std::string name = QuoteName(column.name);
+      const bool there = std::ranges::find(columns, column.name) != columns.end();
+      const bool nanos = column.type.root == TypeRoot::kTimestamp && column.type.precision > 6;
+      if (!there) {
+        selected.push_back("NULL::" + EngineTypeName(column.type) + " AS " + name);
+      } else {
+        selected.push_back(nanos ? name + "::TIMESTAMP_NS AS " + name : name);
+      }
+    }
+    parts.push_back("SELECT " + Join(selected, ", ") + " FROM read_parquet([" + Join(files, ", ") + "], hive_partitioning = false)");
+  }
+  if (!orc.empty()) parts.push_back("SELECT " + ColumnList(schema) + " FROM strom_scan(" + QuoteText(AddScan({table, {}, orc})) + ")");
+}
+
+Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& table, bool with_log) {
+  ScanReport report;
+  report.table = table->info.path.ToString();
+  report.lake_only = !with_log;
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  report.snapshot_id = lake.snapshot_id;
+  report.lake_files = static_cast<int64_t>(lake.files.size());
+  for (const lake::DataFile& file : lake.files) report.lake_rows += file.rows;
+
+  std::vector<std::string> parts;
+  AppendLakeQueries(table, lake, parts);
+  if (with_log) {
+    STROM_ASSIGN(const auto earliest, client::ListOffsets(connection_, *table, client::OffsetKind::kEarliest));
+    STROM_ASSIGN(const auto latest, client::ListOffsets(connection_, *table, client::OffsetKind::kLatest));
+    std::vector<client::LogReader::Range> ranges;
+    for (const auto& [bucket, stop] : latest) {
+      const auto tiered = lake.offsets.find(bucket);
+      const int64_t start = tiered == lake.offsets.end() ? earliest.at(bucket) : std::max(tiered->second, earliest.at(bucket));
+      if (start >= stop) continue;
+      ranges.push_back({bucket, start, stop});
+      report.stream_rows += stop - start;
+    }
+    if (!ranges.empty()) {
+      parts.push_back("SELECT " + ColumnList(table->info.descriptor.schema) + " FROM strom_scan(" +
+                      QuoteText(AddScan({table, std::move(ranges), {}})) + ")");
+    }
+  } else if (!lake.snapshot_id) {
+    report.note = fmt::format("{}$lake has no snapshot yet; the first comes as soon as a round has run (freshness {} s)",
+                              table->info.path.table, table->info.options.lake_freshness_ms / 1000);
+  }
+  reports_.push_back(std::move(report));
+  return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
+}
+
+Result<std::string> Scans::Snapshots(const client::Table& table) {
+  const std::string empty =
+      "SELECT NULL::BIGINT AS snapshot_id, NULL::BIGINT AS schema_id, NULL::VARCHAR AS commit_user, NULL::VARCHAR AS commit_kind, "
+      "NULL::TIMESTAMP AS commit_time, NULL::BIGINT AS total_record_count, NULL::BIGINT AS delta_record_count WHERE false";
+  STROM_ASSIGN(const auto lake, OpenLake(table));
+  STROM_ASSIGN(const auto snapshots, lake->Snapshots());
+  std::vector<std::string> parts{empty};
+  for (const lake::SnapshotInfo& s : snapshots) {
+    parts.push_back(fmt::format("SELECT {}::BIGINT, {}::BIGINT, {}, {}, make_timestamp({}::BIGINT), {}::BIGINT, {}::BIGINT", s.snapshot_id,
+                                s.schema_id, QuoteText(s.commit_user), QuoteText(s.commit_kind), s.commit_ms * 1000, s.total_records,
+                                s.delta_records));
+  }
+  return JoinSelects(parts);
+}
+
+Result<std::optional<std::string>> Scans::Resolve(const model::TablePath& path) {
+  model::TablePath base = path;
+  const bool snapshots = path.table.ends_with(kSnapshotsSuffix);
+  const bool lake_only = path.table.ends_with(kLakeSuffix);
+  if (snapshots) base.table.resize(base.table.size() - kSnapshotsSuffix.size());
+  if (lake_only) base.table.resize(base.table.size() - kLakeSuffix.size());
+  if (!model::CheckName(base.table, "table", ErrorCode::kInvalidTable) || !model::CheckName(base.database, "db", ErrorCode::kInvalidTable)) {
+    return std::nullopt;  // a file, say
+  }
+  const auto table = connection_.GetTable(base);
+  if (!table && (table.error().code == ErrorCode::kTableNotExist || table.error().code == ErrorCode::kDatabaseNotExist)) return std::nullopt;
+  if (!table) return std::unexpected(table.error());
+  if ((snapshots || lake_only) && !(*table)->info.options.lake_enabled) {
+    return Err(ErrorCode::kUnsupported, "table {} is not datalake enabled; ALTER TABLE {} SET ('table.datalake.enabled' = 'true')",
+               base.ToString(), base.ToString());
+  }
+  if ((*table)->info.descriptor.has_primary_key()) {
+    return Err(ErrorCode::kUnsupported, "table {} has a primary key; this version reads log tables only", base.ToString());
+  }
+  if (snapshots) {
+    STROM_ASSIGN(std::string query, Snapshots(**table));
+    return query;
+  }
+  STROM_ASSIGN(std::string query, Union(*table, !lake_only));
+  return query;
+}
+
+Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = scans_.find(id);
+  if (it == scans_.end()) return Err(ErrorCode::kNotFound, "strom_scan is for the engine's own use");
+  arrow::FieldVector fields;
+  for (const model::Column& column : it->second.table->info.descriptor.schema.columns) {
+    fields.push_back(arrow::field(column.name, EngineType(column.type)));
+  }
+  return arrow::schema(std::move(fields));
+}
+
+Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(const std::string& id, const std::vector<std::string>& columns) const {
+  Scan scan;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = scans_.find(id);
+    if (it == scans_.end()) return Err(ErrorCode::kNotFound, "strom_scan is for the engine's own use");
+    scan = it->second;
+  }
+  const model::Schema& schema = scan.table->info.descriptor.schema;
+  std::vector<int32_t> positions;
+  for (const std::string& column : columns) positions.push_back(schema.Find(column));
+  if (!scan.files.empty()) {
+    arrow::FieldVector fields;
+    for (const int32_t position : positions) {
+      const model::Column& column = schema.columns[static_cast<size_t>(position)];
+      fields.push_back(arrow::field(column.name, EngineType(column.type)));
+    }
+    return std::make_shared<OrcBatchReader>(scan.files, arrow::schema(std::move(fields)));
+  }
+  STROM_ASSIGN(auto connection, client::Connection::Open(connection_.bootstrap()));
+  return std::make_shared<LogBatchReader>(std::move(connection), scan.table, scan.ranges, positions);
+}
+
+}  // namespace strom::sql

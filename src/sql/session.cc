@@ -1,0 +1,295 @@
+#include "sql/session.h"
+
+#include <arrow/array.h>
+#include <arrow/array/concatenate.h>
+#include <arrow/record_batch.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "client/append_writer.h"
+#include "model/partition.h"
+#include "record/arrow_batch.h"
+#include "sql/engine.h"
+#include "sql/lexer.h"
+#include "sql/scans.h"
+#include "sql/statement.h"
+
+namespace strom::sql {
+namespace {
+
+Cell TextCell(const std::string& text) { return {false, text, Json(text).dump()}; }
+
+/// Joins small batches, so that what goes to the server is worth a request.
+class Batcher {
+ public:
+  using Consume = std::function<Status(const arrow::RecordBatch&)>;
+  explicit Batcher(Consume consume) : consume_(std::move(consume)) {}
+
+  Status Add(const std::shared_ptr<arrow::RecordBatch>& batch) {
+    batches_.push_back(batch);
+    rows_ += batch->num_rows();
+    return rows_ >= kRows ? Flush() : Status();
+  }
+  Status Flush() {
+    if (batches_.empty()) return {};
+    const auto joined = arrow::ConcatenateRecordBatches(batches_);
+    batches_.clear();
+    rows_ = 0;
+    STROM_TRY(record::FromArrow(joined.status(), "insert"));
+    return consume_(**joined);
+  }
+
+ private:
+  static constexpr int64_t kRows = 16384;
+  const Consume consume_;
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches_;
+  int64_t rows_ = 0;
+};
+
+}  // namespace
+
+class Session::Inner {
+ public:
+  explicit Inner(std::unique_ptr<client::Connection> connection) : connection_(std::move(connection)), scans_(*connection_) {}
+
+  Status Start() {
+    Engine::Hooks hooks;
+    hooks.resolve = [this](const std::string& database, const std::string& table) {
+      return scans_.Resolve({database.empty() ? database_ : database, table});
+    };
+    hooks.open_scan = [this](const std::string& id, const std::vector<std::string>& columns) { return scans_.Open(id, columns); };
+    hooks.scan_schema = [this](const std::string& id) { return scans_.SchemaOf(id); };
+    STROM_ASSIGN(engine_, Engine::Open(std::move(hooks)));
+    return {};
+  }
+
+  Result<StatementReport> Run(const std::string& text, RowSink& sink) {
+    STROM_ASSIGN(const Statement statement, ParseStatement(text));
+    auto report = std::visit([&](const auto& parsed) { return Do(parsed, sink); }, statement);
+    scans_.Clear();
+    return report;
+  }
+
+  std::vector<std::string> Names() {
+    std::vector<std::string> names;
+    const auto databases = connection_->Call(wire::ListDatabasesRequest{});
+    if (databases) names = databases->database_name;
+    const auto tables = connection_->Call(wire::ListTablesRequest{database_});
+    if (tables) names.insert(names.end(), tables->table_name.begin(), tables->table_name.end());
+    return names;
+  }
+
+  const std::string& database() const { return database_; }
+  Engine& engine() { return *engine_; }
+
+ private:
+  model::TablePath PathOf(const TableName& name) const { return {name.database.empty() ? database_ : name.database, name.table}; }
+  static StatementReport Said(std::string message) { return {false, 0, std::move(message), {}}; }
+
+  static StatementReport List(const std::vector<std::string>& columns, const std::vector<std::vector<std::string>>& rows, RowSink& sink) {
+    std::vector<ResultColumn> header;
+    for (const std::string& column : columns) header.push_back({column, "VARCHAR", false});
+    sink.Begin(header);
+    for (const auto& row : rows) {
+      std::vector<Cell> cells;
+      for (const std::string& text : row) cells.push_back(TextCell(text));
+      sink.Row(cells);
+    }
+    sink.End();
+    return {true, static_cast<int64_t>(rows.size()), "", {}};
+  }
+
+  Result<StatementReport> Do(const CreateDatabase& s, RowSink&) {
+    STROM_TRY(connection_->Call(wire::CreateDatabaseRequest{s.name, s.if_not_exists, SharedBytes::Own(model::DatabaseToJson(s.descriptor))}));
+    return Said("database " + s.name + " created");
+  }
+  Result<StatementReport> Do(const DropDatabase& s, RowSink&) {
+    STROM_TRY(connection_->Call(wire::DropDatabaseRequest{s.name, s.if_exists, s.cascade}));
+    return Said("database " + s.name + " dropped");
+  }
+  Result<StatementReport> Do(const CreateTable& s, RowSink&) {
+    model::TableDescriptor descriptor = s.descriptor;
+    STROM_TRY(model::CompleteKeys(descriptor));
+    wire::CreateTableRequest request;
+    request.table_path = client::ToWire(PathOf(s.name));
+    request.table_json = SharedBytes::Own(model::DescriptorToJson(descriptor));
+    request.ignore_if_exists = s.if_not_exists;
+    STROM_TRY(connection_->Call(request));
+    return Said("table " + PathOf(s.name).ToString() + " created");
+  }
+  Result<StatementReport> Do(const DropTable& s, RowSink&) {
+    STROM_TRY(connection_->Call(wire::DropTableRequest{client::ToWire(PathOf(s.name)), s.if_exists}));
+    return Said("table " + PathOf(s.name).ToString() + " dropped; a lake table of it is kept");
+  }
+  Result<StatementReport> Do(const AlterOptions& s, RowSink&) {
+    wire::AlterTableRequest request;
+    request.table_path = client::ToWire(PathOf(s.name));
+    for (const auto& [key, value] : s.changes) request.config_changes.push_back({key, value, value ? 0 : 1});
+    STROM_TRY(connection_->Call(request));
+    return Said("table " + PathOf(s.name).ToString() + " altered");
+  }
+  Result<StatementReport> Do(const AddColumns& s, RowSink&) {
+    wire::AlterTableRequest request;
+    request.table_path = client::ToWire(PathOf(s.name));
+    for (const model::Column& column : s.columns) {
+      wire::PbAddColumn& add = request.add_columns.emplace_back();
+      add.column_name = column.name;
+      add.data_type_json = SharedBytes::Own(model::DataTypeToJson(column.type));
+      add.comment = column.comment;
+    }
+    STROM_TRY(connection_->Call(request));
+    return Said("table " + PathOf(s.name).ToString() + " altered");
+  }
+  Result<StatementReport> Do(const AlterPartition& s, RowSink&) {
+    wire::PbPartitionSpec spec;
+    for (const auto& [key, value] : s.spec) spec.partition_key_values.push_back({key, value});
+    if (s.add) {
+      STROM_TRY(connection_->Call(wire::CreatePartitionRequest{client::ToWire(PathOf(s.name)), spec, s.if_exists}));
+      return Said("partition added");
+    }
+    STROM_TRY(connection_->Call(wire::DropPartitionRequest{client::ToWire(PathOf(s.name)), spec, s.if_exists}));
+    return Said("partition dropped");
+  }
+
+  Result<StatementReport> Do(const Show& s, RowSink& sink) {
+    std::vector<std::vector<std::string>> rows;
+    switch (s.what) {
+      case Show::What::kDatabases: {
+        STROM_ASSIGN(const auto response, connection_->Call(wire::ListDatabasesRequest{}));
+        for (const std::string& name : response.database_name) rows.push_back({name});
+        return List({"database name"}, rows, sink);
+      }
+      case Show::What::kTables: {
+        STROM_ASSIGN(const auto response, connection_->Call(wire::ListTablesRequest{s.name.database.empty() ? database_ : s.name.database}));
+        for (const std::string& name : response.table_name) rows.push_back({name});
+        return List({"table name"}, rows, sink);
+      }
+      case Show::What::kPartitions: {
+        STROM_ASSIGN(const auto table, connection_->GetTable(PathOf(s.name)));
+        const std::vector<std::string>& keys = table->info.descriptor.partition_keys;
+        if (keys.empty()) return Err(ErrorCode::kTableNotPartitioned, "table {} is not partitioned", table->info.path.ToString());
+        for (const auto& [name, id] : table->partitions) {
+          STROM_ASSIGN(const auto values, model::PartitionValues(name, keys.size()));
+          std::vector<std::string> parts;
+          for (size_t i = 0; i < keys.size(); ++i) parts.push_back(keys[i] + "=" + values[i]);
+          rows.push_back({Join(parts, "/")});
+        }
+        return List({"partition name"}, rows, sink);
+      }
+      case Show::What::kCreateTable: {
+        STROM_ASSIGN(const auto table, connection_->GetTable(PathOf(s.name)));
+        return List({"result"}, {{ToCreateTable(table->info.path, table->info.descriptor)}}, sink);
+      }
+    }
+    return Said("");
+  }
+
+  Result<StatementReport> Do(const Describe& s, RowSink& sink) {
+    STROM_ASSIGN(const auto table, connection_->GetTable(PathOf(s.name)));
+    const model::TableDescriptor& descriptor = table->info.descriptor;
+    std::vector<std::vector<std::string>> rows;
+    const auto contains = [](const std::vector<std::string>& names, const std::string& name) {
+      return std::ranges::find(names, name) != names.end();
+    };
+    for (const model::Column& column : descriptor.schema.columns) {
+      model::DataType bare = column.type;
+      bare.nullable = true;
+      std::vector<std::string> keys;
+      if (contains(descriptor.schema.primary_key, column.name)) keys.push_back("PRI");
+      if (contains(descriptor.bucket_keys, column.name)) keys.push_back("BUCKET");
+      if (contains(descriptor.partition_keys, column.name)) keys.push_back("PARTITION");
+      rows.push_back({column.name, bare.ToString(), column.type.nullable ? "TRUE" : "FALSE", Join(keys, ", "), column.comment.value_or("")});
+    }
+    return List({"name", "type", "null", "key", "comment"}, rows, sink);
+  }
+
+  Result<StatementReport> Do(const Use& s, RowSink&) {
+    STROM_ASSIGN(const auto exists, connection_->Call(wire::DatabaseExistsRequest{s.database}));
+    if (!exists.exists) return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", s.database);
+    database_ = s.database;
+    return Said("database is now " + database_);
+  }
+
+  Result<StatementReport> Do(const Set& s, RowSink&) {
+    if (s.key == "execution.runtime-mode") {
+      if (s.value == "batch") return Said("batch mode");
+      return Err(ErrorCode::kUnsupported, "execution.runtime-mode '{}' is not supported yet: queries run once, over what is there", s.value);
+    }
+    if (s.key.starts_with("sql-client.")) return Said("ignored: " + s.key + " is a matter of Flink's own client");
+    return Err(ErrorCode::kUnsupported, "unknown setting '{}'; DuckDB's own are set without quotes", s.key);
+  }
+
+  Result<StatementReport> Do(const Insert& s, RowSink&) {
+    STROM_ASSIGN(const auto table, connection_->GetTable(PathOf(s.name)));
+    const model::Schema& schema = table->info.descriptor.schema;
+    for (const std::string& name : s.columns) {
+      if (schema.Find(name) < 0) return Err(ErrorCode::kInvalidArgument, "table {} has no column '{}'", table->info.path.ToString(), name);
+    }
+    // DuckDB makes the values; the casts give each its column's type, or say which value does not fit.
+    std::vector<std::string> given = s.columns;
+    if (given.empty()) {
+      for (const model::Column& column : schema.columns) given.push_back(column.name);
+    }
+    std::vector<std::string> names;
+    for (const std::string& name : given) names.push_back(QuoteName(name));
+    std::vector<std::string> selected;
+    for (const model::Column& column : schema.columns) {
+      const std::string type = EngineTypeName(column.type);
+      const bool there = std::ranges::find(given, column.name) != given.end();
+      selected.push_back(fmt::format("CAST({} AS {})", there ? QuoteName(column.name) : "NULL", type));
+    }
+    const std::string query = "SELECT " + Join(selected, ", ") + " FROM (" + s.source + ") AS source(" + Join(names, ", ") + ")";
+
+    STROM_ASSIGN(const auto writer, client::AppendWriter::Open(*connection_, table));
+    const auto target = record::ToArrowSchema(schema);
+    Batcher batcher([&](const arrow::RecordBatch& rows) { return writer->Append(rows); });
+    STROM_TRY(engine_->RunToArrow(query, [&](const std::shared_ptr<arrow::RecordBatch>& batch) -> Status {
+      arrow::ArrayVector columns;
+      for (int i = 0; i < target->num_fields(); ++i) {
+        STROM_ASSIGN(auto column, CastTo(batch->column(i), target->field(i)->type()));
+        columns.push_back(std::move(column));
+      }
+      return batcher.Add(arrow::RecordBatch::Make(target, batch->num_rows(), std::move(columns)));
+    }));
+    STROM_TRY(batcher.Flush());
+    STROM_TRY(writer->Flush());
+    StatementReport report = Said(fmt::format("{} rows inserted into {}", writer->rows_acknowledged(), table->info.path.ToString()));
+    report.rows = writer->rows_acknowledged();
+    report.scans = scans_.TakeReports();
+    return report;
+  }
+
+  Result<StatementReport> Do(const Query& s, RowSink& sink) {
+    const auto rows = engine_->Run(s.text, sink);
+    StatementReport report;
+    report.scans = scans_.TakeReports();
+    if (!rows) return std::unexpected(rows.error());
+    report.has_rows = *rows >= 0;
+    report.rows = std::max<int64_t>(*rows, 0);
+    return report;
+  }
+
+  std::unique_ptr<client::Connection> connection_;
+  Scans scans_;
+  std::unique_ptr<Engine> engine_;
+  std::string database_ = "fluss";
+};
+
+Session::Session(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
+Session::~Session() = default;
+
+Result<std::unique_ptr<Session>> Session::Open(const std::string& bootstrap) {
+  STROM_ASSIGN(auto connection, client::Connection::Open(bootstrap));
+  auto inner = std::make_unique<Inner>(std::move(connection));
+  STROM_TRY(inner->Start());
+  return std::unique_ptr<Session>(new Session(std::move(inner)));
+}
+
+Result<StatementReport> Session::Run(const std::string& statement, RowSink& sink) { return inner_->Run(statement, sink); }
+std::vector<std::string> Session::Names() { return inner_->Names(); }
+const std::string& Session::current_database() const { return inner_->database(); }
+void Session::Interrupt() { inner_->engine().Interrupt(); }
+
+}  // namespace strom::sql

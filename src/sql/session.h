@@ -1,0 +1,77 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace strom::sql {
+
+/// One value of a result: as people read it, and as JSON.
+struct Cell {
+  bool is_null = false;
+  std::string text;
+  std::string json;
+};
+
+struct ResultColumn {
+  std::string name;
+  std::string type;  // DuckDB's name of it
+  bool is_number = false;
+};
+
+/// Receives the rows of one statement, in order.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  virtual void Begin(const std::vector<ResultColumn>& columns) = 0;
+  virtual void Row(const std::vector<Cell>& cells) = 0;
+  virtual void End() = 0;
+};
+
+/// What a query read, for the footer of a result.
+struct ScanReport {
+  std::string table;
+  std::optional<int64_t> snapshot_id;
+  int64_t lake_rows = 0;
+  int64_t lake_files = 0;
+  int64_t stream_rows = 0;
+  bool lake_only = false;
+  std::optional<std::string> note;  // something the user should know, e.g. that the lake is still empty
+};
+
+struct StatementReport {
+  bool has_rows = false;
+  int64_t rows = 0;     // returned, or inserted
+  std::string message;  // of statements without rows
+  std::vector<ScanReport> scans;
+};
+
+/// A SQL session against one cluster: Flink-spelled statements about tables go to the server, everything else to an embedded DuckDB,
+/// for which a table is the union of its lake files and of the log from where they end. Each query sees one cut of each table:
+/// the registered lake snapshot and the log from its offsets to the high watermarks at the start of the query.
+///
+/// Blocking; one caller at a time.
+class Session {
+ public:
+  /// Errors: kNetwork, kInvalidArgument.
+  static Result<std::unique_ptr<Session>> Open(const std::string& bootstrap);
+  ~Session();
+
+  /// Runs one statement. Errors: kInvalidArgument (syntax), those of the server, kUnsupported, and what DuckDB says.
+  Result<StatementReport> Run(const std::string& statement, RowSink& sink);
+  /// Names for completion: databases, tables.
+  std::vector<std::string> Names();
+  const std::string& current_database() const;
+  /// Makes a query in another thread stop soon.
+  void Interrupt();
+
+ private:
+  class Inner;
+  explicit Session(std::unique_ptr<Inner> inner);
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace strom::sql
