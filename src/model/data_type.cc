@@ -163,7 +163,7 @@ Json DataTypeToJsonValue(const DataType& type) {
       for (const RowField& field : type.fields) {
         Json item{{"name", field.name}, {"field_type", DataTypeToJsonValue(field.type)}};
         if (field.description) item["description"] = *field.description;
-        if (field.id >= 0) item["field_id"] = field.id;
+        item["field_id"] = field.id;
         fields.push_back(std::move(item));
       }
       json["fields"] = std::move(fields);

@@ -26,12 +26,17 @@ std::string FloatText(Float value) {
   if (std::isinf(value)) return value > 0 ? "Inf" : "-Inf";
   if (value == 0) return std::signbit(value) ? "-0_0" : "0_0";
   char digits[64];
-  const auto scientific = std::to_chars(digits, digits + sizeof digits, std::abs(value), std::chars_format::scientific);
+  auto scientific = std::to_chars(digits, digits + sizeof digits, std::abs(value), std::chars_format::scientific);
+  // Java gives two digits at least, the nearest two: 4.9E-324 where one would do (5E-324).
+  if (std::string_view(digits, scientific.ptr).find('.') == std::string_view::npos) {
+    scientific = std::to_chars(digits, digits + sizeof digits, std::abs(value), std::chars_format::scientific, 1);
+  }
   std::string mantissa(digits, scientific.ptr);
   const size_t e = mantissa.find('e');
   const int exponent = std::stoi(mantissa.substr(e + 1));
   mantissa.resize(e);
   std::erase(mantissa, '.');
+  if (mantissa.size() == 2 && mantissa[1] == '0') mantissa.resize(1);
   std::string text;
   if (exponent >= 7 || exponent < -3) {
     text = mantissa.substr(0, 1) + "_" + (mantissa.size() > 1 ? mantissa.substr(1) : "0") + "E" + std::to_string(exponent);

@@ -198,7 +198,7 @@ Status FillSlot(const DataType& type, const Value& value, Bytes& out, size_t slo
   }
 }
 
-/// A null of these types keeps its variable bytes in an aligned row, so that it could be set in place later.
+/// What AlignedNulls::kReserveSpace keeps for a null.
 size_t ReservedBytes(const DataType& type) {
   if (type.root == TypeRoot::kDecimal && !IsCompactDecimal(type)) return 16;
   const bool is_time = type.root == TypeRoot::kTimestamp || type.root == TypeRoot::kTimestampLtz;
@@ -493,6 +493,8 @@ Result<Row> DecodeIndexed(Types types, ByteView bytes, int depth) {
 
 // ---- aligned --------------------------------------------------------------------------------------------------------
 
+Result<Bytes> EncodeNestedAlignedRow(Types types, const Row& row) { return EncodeAlignedRow(types, row); }
+
 size_t AlignedNullBytes(size_t fields) { return (fields + 63 + 8) / 64 * 8; }
 
 Result<Row> DecodeAligned(Types types, ByteView bytes, int depth) {
@@ -558,18 +560,19 @@ Result<Bytes> EncodeIndexedRow(Types types, const Row& row) {
 
 Result<Row> DecodeIndexedRow(Types types, ByteView bytes) { return DecodeIndexed(types, bytes, 0); }
 
-Result<Bytes> EncodeAlignedRow(Types types, const Row& row) {
+Result<Bytes> EncodeAlignedRow(Types types, const Row& row, AlignedNulls nulls) {
   STROM_TRY(CheckShapes(types, row));
   const size_t header = AlignedNullBytes(types.size());
   Bytes out(header + types.size() * 8, '\0');
   for (size_t i = 0; i < row.size(); ++i) {
     const size_t slot = header + i * 8;
     if (!row[i].is_null()) {
-      STROM_TRY(FillSlot(types[i], row[i], out, slot, EncodeAlignedRow));
+      STROM_TRY(FillSlot(types[i], row[i], out, slot, EncodeNestedAlignedRow));
       continue;
     }
     SetBit(out.data(), i + 8);
-    if (const size_t reserved = ReservedBytes(types[i]); reserved != 0) AppendPart(out, slot, Bytes(reserved, '\0'), 0);
+    const size_t reserved = nulls == AlignedNulls::kReserveSpace ? ReservedBytes(types[i]) : 0;
+    if (reserved != 0) AppendPart(out, slot, Bytes(reserved, '\0'), 0);
   }
   return out;
 }

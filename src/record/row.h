@@ -22,8 +22,10 @@ Result<Row> DecodeCompactedRow(Types types, ByteView bytes);
 Result<Bytes> EncodeIndexedRow(Types types, const Row& row);
 Result<Row> DecodeIndexedRow(Types types, ByteView bytes);
 
-/// Eight bytes a field and a variable part: Flink's and Paimon's BinaryRow.
-Result<Bytes> EncodeAlignedRow(Types types, const Row& row);
+/// Eight bytes a field and a variable part: Flink's BinaryRow. Paimon's differs in one thing: a null DECIMAL above 18 digits or
+/// TIMESTAMP above milliseconds keeps its variable bytes, so that it could be set in place later.
+enum class AlignedNulls { kPlain, kReserveSpace };
+Result<Bytes> EncodeAlignedRow(Types types, const Row& row, AlignedNulls nulls = AlignedNulls::kPlain);
 Result<Row> DecodeAlignedRow(Types types, ByteView bytes);
 
 /// The fields of a key one after the other as in a compacted row, without null bits. A null is an error.

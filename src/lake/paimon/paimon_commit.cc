@@ -36,8 +36,8 @@ Result<Stats> PartitionStats(const TableSchema& schema, const std::vector<Manife
       if (high[i].is_null() || less(high[i], row[i])) high[i] = row[i];
     }
   }
-  STROM_ASSIGN(const Bytes low_bytes, record::EncodeAlignedRow(types, low));
-  STROM_ASSIGN(const Bytes high_bytes, record::EncodeAlignedRow(types, high));
+  STROM_ASSIGN(const Bytes low_bytes, record::EncodeAlignedRow(types, low, record::AlignedNulls::kReserveSpace));
+  STROM_ASSIGN(const Bytes high_bytes, record::EncodeAlignedRow(types, high, record::AlignedNulls::kReserveSpace));
   stats.min = SerializeRow(types.size(), low_bytes);
   stats.max = SerializeRow(types.size(), high_bytes);
   return stats;

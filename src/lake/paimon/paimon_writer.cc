@@ -157,8 +157,8 @@ Result<EntryStats> StatsOf(const TableSchema& schema, const std::vector<std::opt
     low.push_back(std::move(min));
     high.push_back(std::move(max));
   }
-  STROM_ASSIGN(const Bytes low_bytes, record::EncodeAlignedRow(types, low));
-  STROM_ASSIGN(const Bytes high_bytes, record::EncodeAlignedRow(types, high));
+  STROM_ASSIGN(const Bytes low_bytes, record::EncodeAlignedRow(types, low, record::AlignedNulls::kReserveSpace));
+  STROM_ASSIGN(const Bytes high_bytes, record::EncodeAlignedRow(types, high, record::AlignedNulls::kReserveSpace));
   out.stats.min = SerializeRow(types.size(), low_bytes);
   out.stats.max = SerializeRow(types.size(), high_bytes);
   if (names.size() != schema.fields.size()) out.columns = std::move(names);
@@ -239,7 +239,7 @@ class PaimonWriter final : public LakeWriter {
       partition_ = EmptyRow();
       return {};
     }
-    STROM_ASSIGN(const Bytes row, record::EncodeAlignedRow(types, values));
+    STROM_ASSIGN(const Bytes row, record::EncodeAlignedRow(types, values, record::AlignedNulls::kReserveSpace));
     partition_ = SerializeRow(types.size(), row);
     STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
     return {};

@@ -1,0 +1,192 @@
+#include <gtest/gtest.h>
+
+#include "coordinator/coordinator.h"
+#include "coordinator/tiering_schedule.h"
+#include "meta/embedded_tree.h"
+#include "testing/faulty_file_system.h"
+#include "testing/matchers.h"
+
+namespace strom::coordinator {
+namespace {
+
+using testing::IsError;
+using testing::IsOk;
+
+class ManualClock final : public Clock {
+ public:
+  Millis Now() const override { return now; }
+  Millis now = 1'731'324'600'000;  // 2024-11-11T11:30Z
+};
+
+TEST(TieringSchedule, TheFirstRoundRunsAsSoonAsRowsArriveAndLaterOnesWithinTheFreshness) {
+  TieringSchedule schedule;
+  schedule.Register(1, 1000, false, 0);
+  schedule.Tick(5000);
+  EXPECT_FALSE(schedule.Take(5000)) << "an empty table costs nothing";
+  schedule.RowsArrived(1, 5000);
+  schedule.Tick(5000);
+  const auto first = schedule.Take(5000);
+  ASSERT_TRUE(first);
+  schedule.RowsArrived(1, 5100);
+  ASSERT_THAT(schedule.Finish(*first, false, 5200), IsOk());
+  schedule.Tick(5999);
+  EXPECT_FALSE(schedule.Take(5999));
+  schedule.Tick(6000);
+  EXPECT_TRUE(schedule.Take(6000)) << "one freshness after the start of the round before";
+}
+
+TEST(TieringSchedule, OnlyTheHolderOfTheEpochIsHeard) {
+  TieringSchedule schedule;
+  schedule.Register(1, 1000, false, 0);
+  schedule.RowsArrived(1, 0);
+  schedule.Tick(0);
+  const auto first = schedule.Take(0);
+  ASSERT_TRUE(first);
+  EXPECT_THAT(schedule.Heartbeat(*first, 100'000), IsOk());
+  schedule.Tick(100'000 + TieringSchedule::kHeartbeatTimeout);
+  EXPECT_FALSE(schedule.Take(0)) << "still held";
+  schedule.Tick(100'001 + TieringSchedule::kHeartbeatTimeout);
+  const auto second = schedule.Take(300'000);
+  ASSERT_TRUE(second);
+  EXPECT_THAT(schedule.Heartbeat(*first, 300'000), IsError(ErrorCode::kFencedTieringEpoch));
+  EXPECT_THAT(schedule.Finish(*first, false, 300'000), IsError(ErrorCode::kFencedTieringEpoch));
+  EXPECT_THAT(schedule.Finish(*second, false, 300'000), IsOk());
+  schedule.Remove(1);
+  EXPECT_THAT(schedule.Heartbeat(*second, 300'000), IsError(ErrorCode::kTableNotExist));
+}
+
+TEST(TieringSchedule, ATableThatFailsWaitsLongerEachTimeAndHindersNobody) {
+  TieringSchedule schedule;
+  schedule.Register(1, 60'000, false, 0);
+  schedule.Register(2, 60'000, false, 0);
+  Millis now = 0;
+  schedule.RowsArrived(1, now);
+  schedule.Tick(now);
+  auto held = schedule.Take(now);
+  for (const Millis wait : {1000, 2000, 4000, 8000}) {
+    ASSERT_THAT(schedule.Fail(*held, now), IsOk());
+    schedule.RowsArrived(2, now);
+    schedule.Tick(now + wait - 1);
+    if (const auto other = schedule.Take(now)) {
+      EXPECT_EQ(other->table_id, 2);
+      ASSERT_THAT(schedule.Finish(*other, false, now), IsOk());
+    }
+    EXPECT_FALSE(schedule.Take(now));
+    now += wait;
+    schedule.Tick(now);
+    held = schedule.Take(now);
+    ASSERT_TRUE(held);
+    EXPECT_EQ(held->table_id, 1);
+  }
+}
+
+class CoordinatorTest : public ::testing::Test {
+ protected:
+  void Start(Coordinator::Settings settings = {}) {
+    tree_ = std::move(*meta::EmbeddedTree::Open(files_, "/meta"));
+    catalog_ = std::move(*meta::Catalog::Open(*tree_, files_, 0));
+    auto opened = Coordinator::Open(*catalog_, clock_, {0, "/remote", std::move(settings)});
+    ASSERT_THAT(opened, IsOk());
+    coordinator_ = std::move(*opened);
+  }
+  static model::TableDescriptor Partitioned() {
+    model::TableDescriptor descriptor;
+    descriptor.schema.columns = {{"id", model::MakeType(model::TypeRoot::kBigInt), {}, {}, 0}, {"dt", model::MakeType(model::TypeRoot::kString), {}, {}, 1}};
+    descriptor.schema.highest_field_id = 1;
+    descriptor.partition_keys = {"dt"};
+    descriptor.properties = {{"table.auto-partition.enabled", "true"}, {"table.auto-partition.time-zone", "UTC"}};
+    return descriptor;
+  }
+  std::shared_ptr<const meta::TableEntry> Create(const char* name, model::TableDescriptor descriptor) {
+    const auto plan = coordinator_->PlanCreateTable({"fluss", name}, std::move(descriptor), false);
+    EXPECT_THAT(plan, IsOk());
+    return *coordinator_->CommitCreateTable(**plan);
+  }
+
+  testing::FaultyFileSystem files_;
+  ManualClock clock_;
+  std::unique_ptr<meta::EmbeddedTree> tree_;
+  std::unique_ptr<meta::Catalog> catalog_;
+  std::unique_ptr<Coordinator> coordinator_;
+};
+
+TEST_F(CoordinatorTest, TheDefaultDatabaseIsThereAndStays) {
+  Start();
+  EXPECT_TRUE(coordinator_->view()->databases.contains("fluss"));
+  EXPECT_FALSE(coordinator_->PlanDropDatabase("fluss", false, true).has_value());
+  EXPECT_THAT(coordinator_->CreateDatabase("fluss", {}, false), IsError(ErrorCode::kDatabaseAlreadyExist));
+  EXPECT_THAT(coordinator_->CreateDatabase("fluss", {}, true), IsOk());
+  EXPECT_THAT(coordinator_->CreateDatabase("__x", {}, false), IsError(ErrorCode::kInvalidDatabase));
+  EXPECT_THAT(coordinator_->PlanDropDatabase("nope", false, false), IsError(ErrorCode::kDatabaseNotExist));
+}
+
+TEST_F(CoordinatorTest, PartitionsComeAheadOfTimeAndGoWhenTheirTimeIsOver) {
+  Start();
+  const auto table = Create("t", Partitioned());
+  const model::TableId id = table->info.table_id;
+  (void)coordinator_->RunAutoPartition(id);
+  const auto names = [&] {
+    std::vector<std::string> out;
+    for (const auto& [name, partition] : coordinator_->view()->Find(id)->partitions) out.push_back(name);
+    return out;
+  };
+  EXPECT_EQ(names(), (std::vector<std::string>{"20241111", "20241112"}));
+  clock_.now += 9LL * 86'400'000;  // the 20th: retention is 7 days
+  const auto dropped = coordinator_->RunAutoPartition(std::nullopt);
+  EXPECT_EQ(dropped.size(), 2U);
+  EXPECT_EQ(names(), (std::vector<std::string>{"20241120", "20241121"}));
+  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "2024-11-20"}}, false), IsError(ErrorCode::kPartitionSpecInvalid));
+  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "20241120"}}, false), IsError(ErrorCode::kPartitionAlreadyExists));
+  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"x", "20241120"}}, false), IsError(ErrorCode::kPartitionSpecInvalid));
+}
+
+TEST_F(CoordinatorTest, LimitsOnPartitionsAndBucketsHold) {
+  Start({{"max.partition.num", "2"}});
+  model::TableDescriptor descriptor = Partitioned();
+  descriptor.properties.clear();
+  Create("t", descriptor);
+  for (const char* value : {"a", "b"}) EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", value}}, false), IsOk());
+  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "c"}}, false), IsError(ErrorCode::kPartitionMaxNum));
+}
+
+TEST_F(CoordinatorTest, TheLakeStaysOnWhileATableUsesIt) {
+  Start({{"datalake.format", "paimon"}, {"datalake.paimon.warehouse", "/lake"}});
+  model::TableDescriptor descriptor = Partitioned();
+  descriptor.partition_keys.clear();
+  descriptor.properties = {{"table.datalake.enabled", "true"}};
+  Create("t", descriptor);
+  const Coordinator::ConfigChange off{"datalake.enabled", "false", Coordinator::ConfigOp::kSet};
+  const Status refused = coordinator_->AlterConfigs({off});
+  ASSERT_THAT(refused, IsError(ErrorCode::kInvalidConfig));
+  EXPECT_NE(refused.error().message.find("fluss.t"), std::string::npos) << "names the tables";
+  const auto plan = coordinator_->PlanAlterTable({"fluss", "t"}, {{"table.datalake.enabled", "false"}}, {}, false);
+  ASSERT_THAT(plan, IsOk());
+  ASSERT_THAT(coordinator_->CommitAlterTable(**plan), IsOk());
+  EXPECT_THAT(coordinator_->AlterConfigs({off}), IsOk());
+  EXPECT_FALSE(coordinator_->rules().lake_enabled);
+  EXPECT_THAT(coordinator_->AlterConfigs({{"data.dir", "/x", Coordinator::ConfigOp::kSet}}), IsError(ErrorCode::kInvalidConfig));
+}
+
+TEST_F(CoordinatorTest, LakeOffsetsAreMergedOverThoseKnownBefore) {
+  Start({{"datalake.format", "paimon"}, {"datalake.paimon.warehouse", "/lake"}});
+  model::TableDescriptor descriptor = Partitioned();
+  descriptor.partition_keys.clear();
+  descriptor.bucket_count = 2;
+  descriptor.properties = {{"table.datalake.enabled", "true"}};
+  const model::TableId id = Create("t", descriptor)->info.table_id;
+  const model::TableBucket b0{id, model::kNoPartition, 0};
+  const model::TableBucket b1{id, model::kNoPartition, 1};
+  const auto first = coordinator_->PrepareLakeSnapshot(id, {{b0, 10}}, false);
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(coordinator_->CommitLakeSnapshot(id, {1, *first, *first}, std::nullopt), IsOk());
+  const auto second = coordinator_->PrepareLakeSnapshot(id, {{b1, 20}}, false);
+  ASSERT_THAT(coordinator_->CommitLakeSnapshot(id, {2, *second, *second}, std::nullopt), IsOk());
+  const auto lake = coordinator_->view()->lakes.at(id);
+  EXPECT_EQ(lake->offsets, (Coordinator::BucketOffsets{{b0, 10}, {b1, 20}}));
+  EXPECT_EQ(lake->snapshots.size(), 1U);
+  EXPECT_FALSE(*files_.Exists(*first)) << "offsets that nobody names are removed";
+  EXPECT_THAT(coordinator_->CommitLakeSnapshot(99, {2, *second, *second}, std::nullopt), IsError(ErrorCode::kTableNotExist));
+}
+
+}  // namespace
+}  // namespace strom::coordinator
