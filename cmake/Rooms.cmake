@@ -26,7 +26,7 @@ function(strom_room room)
     foreach(fuzzer ${fuzzers})
       get_filename_component(name ${fuzzer} NAME_WE)
       add_executable(${name} ${fuzzer})
-      target_link_libraries(${name} PRIVATE strom_flags strom_${room})
+      target_link_libraries(${name} PRIVATE strom_flags strom_${room} strom_faults)
       target_link_options(${name} PRIVATE -fsanitize=fuzzer)
       add_custom_target(run_${name}
         COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/corpus/${name}

@@ -22,7 +22,9 @@ TEST(Hash, MurmursAreThoseOfTheRealSystem) {
     const Bytes key = FromHex(vector["key"].get<std::string>());
     EXPECT_EQ(Murmur42(key), vector["fluss_murmur"].get<int32_t>());
     EXPECT_EQ(FlussMix(Murmur42(key)), vector["fluss_mixed"].get<int32_t>());
-    if (vector["iceberg_hash"].is_number()) EXPECT_EQ(Murmur3(key, 0), vector["iceberg_hash"].get<int32_t>());
+    if (vector["iceberg_hash"].is_number()) {
+      EXPECT_EQ(Murmur3(key, 0), vector["iceberg_hash"].get<int32_t>());
+    }
   }
 }
 
@@ -43,12 +45,14 @@ TEST(Coding, VarintsAreThoseOfTheRealSystem) {
   for (const Json& vector : testing::LoadVectors("primitives")["compacted_varint64"]) {
     Bytes out;
     const Json& value = vector["int64"];
-    AppendVarint(out, static_cast<uint64_t>(value.is_string() ? std::stoll(value.get<std::string>()) : value.get<int64_t>()));
+    AppendVarint(out, static_cast<uint64_t>(value.is_string() ? std::stoll(value.get<std::string>())
+                                                              : value.get<int64_t>()));
     EXPECT_EQ(ToHex(out), vector["hex"].get<std::string>());
   }
 }
 
-RC_GTEST_PROP(Coding, AReaderNeverReadsBehindTheEnd, (const std::string& bytes, const std::vector<uint8_t>& steps)) {
+RC_GTEST_PROP(Coding, AReaderNeverReadsBehindTheEnd,
+              (const std::string& bytes, const std::vector<uint8_t>& steps)) {
   Reader in(bytes);
   for (const uint8_t step : steps) {
     switch (step % 4) {
@@ -61,10 +65,13 @@ RC_GTEST_PROP(Coding, AReaderNeverReadsBehindTheEnd, (const std::string& bytes, 
   }
 }
 
-RC_GTEST_PROP(Bytes, HexComesBack, (const std::string& bytes)) { RC_ASSERT(FromHex(ToHex(bytes)) == bytes); }
+RC_GTEST_PROP(Bytes, HexComesBack, (const std::string& bytes)) {
+  RC_ASSERT(FromHex(ToHex(bytes)) == bytes);
+}
 
 TEST(Text, TheNearestWordIsTheOneMeant) {
-  EXPECT_EQ(Nearest("table.datalake.enable", {"table.datalake.enabled", "table.log.ttl"}), "table.datalake.enabled");
+  EXPECT_EQ(Nearest("table.datalake.enable", {"table.datalake.enabled", "table.log.ttl"}),
+            "table.datalake.enabled");
   EXPECT_EQ(Nearest("xyz", {"table.datalake.enabled", "table.log.ttl"}), "");
 }
 

@@ -12,12 +12,13 @@ using ByteView = std::string_view;
 /// Owned raw bytes.
 using Bytes = std::string;
 
-/// A slice of immutable bytes together with a share in whatever owns them, so that a fetched batch goes from file to
-/// socket, and a produced one from socket to file, without a copy.
+/// A slice of immutable bytes together with a share in whatever owns them, so that a fetched batch
+/// goes from file to socket, and a produced one from socket to file, without a copy.
 class SharedBytes {
  public:
   SharedBytes() = default;
-  SharedBytes(ByteView view, std::shared_ptr<const void> owner) : view_(view), owner_(std::move(owner)) {}
+  SharedBytes(ByteView view, std::shared_ptr<const void> owner)
+      : view_(view), owner_(std::move(owner)) {}
 
   /// Takes over `bytes`.
   static SharedBytes Own(Bytes bytes) {
@@ -33,7 +34,9 @@ class SharedBytes {
   const std::shared_ptr<const void>& owner() const { return owner_; }
 
   /// The part [offset, offset + size) with a share in the same owner; cut at the end of this slice.
-  SharedBytes Slice(size_t offset, size_t size) const { return SharedBytes(view_.substr(offset, size), owner_); }
+  SharedBytes Slice(size_t offset, size_t size) const {
+    return SharedBytes(view_.substr(offset, size), owner_);
+  }
 
  private:
   ByteView view_;

@@ -18,7 +18,9 @@ class SystemClock final : public Clock {
  public:
   Millis Now() const override {
     using std::chrono::milliseconds;
-    return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
 };
 

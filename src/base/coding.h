@@ -9,7 +9,8 @@
 
 namespace strom {
 
-static_assert(std::endian::native == std::endian::little, "the formats are little endian and so must be the machine");
+static_assert(std::endian::native == std::endian::little,
+              "the formats are little endian and so must be the machine");
 
 /// Reads a little-endian number at `bytes`, which need not be aligned.
 template <class T>
@@ -56,10 +57,13 @@ inline void AppendVarint(Bytes& out, uint64_t value) {
   out.push_back(static_cast<char>(value));
 }
 
-inline size_t VarintSize(uint64_t value) { return static_cast<size_t>((std::bit_width(value | 1) + 6) / 7); }
+inline size_t VarintSize(uint64_t value) {
+  return static_cast<size_t>((std::bit_width(value | 1) + 6) / 7);
+}
 
-/// Reads forward over borrowed bytes. Every read checks what is left; after the first failure `ok()` is false and all
-/// further reads return zero or nothing, so that a decoder may check once at its end.
+/// Reads forward over borrowed bytes. Every read checks what is left; after the first failure
+/// `ok()` is false and all further reads return zero or nothing, so that a decoder may check once
+/// at its end.
 class Reader {
  public:
   explicit Reader(ByteView bytes) : bytes_(bytes) {}

@@ -1,13 +1,15 @@
 #pragma once
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
 #include "base/result.h"
 
 namespace strom {
 
-/// JSON that keeps the order of keys, as the published documents do. Include this header from .cc files only.
+/// JSON that keeps the order of keys, as the published documents do. Include this header from .cc
+/// files only.
 using Json = nlohmann::ordered_json;
 
 /// Parses `text`. Errors: kCorrupt with `what` in front.
@@ -17,7 +19,8 @@ inline Result<Json> ParseJson(ByteView text, const std::string& what) {
   return json;
 }
 
-/// A member with a type: absent or of another type gives `fallback`. For documents that we validate elsewhere.
+/// A member with a type: absent or of another type gives `fallback`. For documents that we validate
+/// elsewhere.
 template <class T>
 T JsonOr(const Json& object, const char* key, T fallback) {
   const auto it = object.find(key);
@@ -34,14 +37,16 @@ T JsonOr(const Json& object, const char* key, T fallback) {
 /// A whole number below `key`. Errors: kCorrupt.
 inline Result<int64_t> JsonInt(const Json& object, const char* key) {
   const auto it = object.find(key);
-  if (it == object.end() || !it->is_number_integer()) return Err(ErrorCode::kCorrupt, "'{}' must be a whole number", key);
+  if (it == object.end() || !it->is_number_integer())
+    return Err(ErrorCode::kCorrupt, "'{}' must be a whole number", key);
   return it->get<int64_t>();
 }
 
 /// A string below `key`. Errors: kCorrupt.
 inline Result<std::string> JsonString(const Json& object, const char* key) {
   const auto it = object.find(key);
-  if (it == object.end() || !it->is_string()) return Err(ErrorCode::kCorrupt, "'{}' must be a string", key);
+  if (it == object.end() || !it->is_string())
+    return Err(ErrorCode::kCorrupt, "'{}' must be a string", key);
   return it->get<std::string>();
 }
 

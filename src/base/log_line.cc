@@ -1,9 +1,9 @@
 #include "base/log_line.h"
 
+#include <atomic>
+
 #include <time.h>
 #include <unistd.h>
-
-#include <atomic>
 
 #include "base/clock.h"
 
@@ -24,7 +24,9 @@ const char* NameOf(Level level) {
 
 }  // namespace
 
-void SetLogLevel(Level level) { g_level = level; }
+void SetLogLevel(Level level) {
+  g_level = level;
+}
 
 void WriteLogLine(Level level, std::string_view text) {
   if (level < g_level.load(std::memory_order_relaxed)) return;
@@ -32,10 +34,11 @@ void WriteLogLine(Level level, std::string_view text) {
   const time_t seconds = now / 1000;
   tm utc;
   gmtime_r(&seconds, &utc);
-  const std::string line =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {} {}\n", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                  utc.tm_hour, utc.tm_min, utc.tm_sec, now % 1000, NameOf(level), text);
-  // One write keeps the line whole between threads; nothing can be done about a closed standard error.
+  const std::string line = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z {} {}\n",
+                                       utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
+                                       utc.tm_min, utc.tm_sec, now % 1000, NameOf(level), text);
+  // One write keeps the line whole between threads; nothing can be done about a closed standard
+  // error.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 

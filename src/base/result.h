@@ -20,7 +20,8 @@ struct Error {
   Error In(const std::string& context) const { return Error{code, context + ": " + message}; }
 };
 
-/// A value or the reason why there is none. Expected failures travel this way; broken invariants crash (check.h).
+/// A value or the reason why there is none. Expected failures travel this way; broken invariants
+/// crash (check.h).
 template <class T>
 using Result = std::expected<T, Error>;
 using Status = std::expected<void, Error>;
@@ -43,11 +44,12 @@ std::unexpected<Error> Err(ErrorCode code, fmt::format_string<Args...> text, Arg
     if (!strom_status) return std::unexpected(std::move(strom_status).error()); \
   } while (false)
 
-#define STROM_ASSIGN_INNER(temporary, lhs, expression)                    \
-  auto temporary = (expression);                                          \
-  if (!temporary) return std::unexpected(std::move(temporary).error());   \
+#define STROM_ASSIGN_INNER(temporary, lhs, expression)                  \
+  auto temporary = (expression);                                        \
+  if (!temporary) return std::unexpected(std::move(temporary).error()); \
   lhs = std::move(*temporary)
 
-/// Declares or assigns `lhs` from a Result, or returns its error: `STROM_ASSIGN(const auto x, F());`.
+/// Declares or assigns `lhs` from a Result, or returns its error: `STROM_ASSIGN(const auto x,
+/// F());`.
 #define STROM_ASSIGN(lhs, expression) \
   STROM_ASSIGN_INNER(STROM_CONCAT(strom_result_, __LINE__), lhs, expression)

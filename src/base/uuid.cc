@@ -1,8 +1,8 @@
 #include "base/uuid.h"
 
-#include <sys/random.h>
-
 #include <array>
+
+#include <sys/random.h>
 
 #include "base/bytes.h"
 #include "base/check.h"

@@ -7,7 +7,8 @@
 
 namespace strom::cli {
 
-Result<Arguments> Arguments::Parse(const std::vector<std::string>& words, const std::vector<std::string>& flags,
+Result<Arguments> Arguments::Parse(const std::vector<std::string>& words,
+                                   const std::vector<std::string>& flags,
                                    const std::vector<std::string>& options, bool any_option) {
   Arguments arguments;
   const auto knows = [](const std::vector<std::string>& names, const std::string& name) {
@@ -20,7 +21,8 @@ Result<Arguments> Arguments::Parse(const std::vector<std::string>& words, const 
     }
     std::string name = words[i];
     std::optional<std::string> value;
-    if (const size_t equals = name.find('='); name.starts_with("--") && equals != std::string::npos) {
+    if (const size_t equals = name.find('=');
+        name.starts_with("--") && equals != std::string::npos) {
       value = name.substr(equals + 1);
       name.resize(equals);
     }
@@ -32,10 +34,12 @@ Result<Arguments> Arguments::Parse(const std::vector<std::string>& words, const 
       std::vector<std::string> all = flags;
       all.insert(all.end(), options.begin(), options.end());
       const std::string near = Nearest(name, all);
-      return Err(ErrorCode::kInvalidArgument, "unknown option {}{}", name, near.empty() ? "" : "; did you mean " + near + "?");
+      return Err(ErrorCode::kInvalidArgument, "unknown option {}{}", name,
+                 near.empty() ? "" : "; did you mean " + near + "?");
     }
     if (!value) {
-      if (i + 1 == words.size()) return Err(ErrorCode::kInvalidArgument, "option {} needs a value", name);
+      if (i + 1 == words.size())
+        return Err(ErrorCode::kInvalidArgument, "option {} needs a value", name);
       value = words[++i];
     }
     arguments.values_.emplace(name, *value);

@@ -8,13 +8,24 @@
 namespace strom::cli {
 
 /// Exit codes that scripts may rely on (docs/cli.md).
-enum Exit { kDone = 0, kFailed = 1, kUsage = 2, kNotFound = 3, kAlreadyExists = 4, kDenied = 5, kRefused = 6, kRetry = 7, kTimeout = 8 };
+enum Exit {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kNotFound = 3,
+  kAlreadyExists = 4,
+  kDenied = 5,
+  kRefused = 6,
+  kRetry = 7,
+  kTimeout = 8
+};
 
 /// The words after a verb: `--name value`, `--name=value`, `-c value`, and what stands alone.
 class Arguments {
  public:
   /// `flags` take no value; `options` take one. Errors: kInvalidArgument naming what is unknown.
-  static Result<Arguments> Parse(const std::vector<std::string>& words, const std::vector<std::string>& flags,
+  static Result<Arguments> Parse(const std::vector<std::string>& words,
+                                 const std::vector<std::string>& flags,
                                  const std::vector<std::string>& options, bool any_option = false);
   bool Has(const std::string& name) const { return values_.contains(name); }
   std::string Get(const std::string& name, std::string fallback = "") const;

@@ -14,7 +14,8 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"server", strom::cli::RunServer, "run a server: coordinator, tablet server and tiering in one process"},
+    {"server", strom::cli::RunServer,
+     "run a server: coordinator, tablet server and tiering in one process"},
     {"sql", strom::cli::RunSql, "ask stream and lake with SQL: a shell, -c or -f"},
     {"tier", strom::cli::RunTier, "run a stateless tiering worker beside a server"},
 };

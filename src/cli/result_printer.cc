@@ -11,9 +11,13 @@ namespace {
 using sql::Cell;
 using sql::ResultColumn;
 
-void Put(FILE* out, const std::string& text) { std::fwrite(text.data(), 1, text.size(), out); }
+void Put(FILE* out, const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), out);
+}
 
-std::string Quoted(const std::string& text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string Quoted(const std::string& text) {
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string JsonRow(const std::vector<ResultColumn>& columns, const std::vector<Cell>& cells) {
   std::string row = "{";
@@ -66,7 +70,8 @@ class CsvPrinter final : public sql::RowSink {
   explicit CsvPrinter(FILE* out) : out_(out) {}
   void Begin(const std::vector<ResultColumn>& columns) override {
     std::string line;
-    for (const ResultColumn& column : columns) line += (line.empty() ? "" : ",") + Field(column.name);
+    for (const ResultColumn& column : columns)
+      line += (line.empty() ? "" : ",") + Field(column.name);
     Put(out_, line + "\n");
   }
   void Row(const std::vector<Cell>& cells) override {
@@ -90,7 +95,8 @@ class CsvPrinter final : public sql::RowSink {
   FILE* const out_;
 };
 
-/// A frame around the rows, numbers to the right. Long results are printed in pieces, each as wide as it needs.
+/// A frame around the rows, numbers to the right. Long results are printed in pieces, each as wide
+/// as it needs.
 class TablePrinter final : public sql::RowSink {
  public:
   explicit TablePrinter(FILE* out) : out_(out) {}
@@ -108,8 +114,10 @@ class TablePrinter final : public sql::RowSink {
  private:
   static constexpr size_t kPiece = 5000;
 
-  static size_t Width(const std::string& text) {  // code points: near enough without a terminal's tables
-    return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  static size_t Width(
+      const std::string& text) {  // code points: near enough without a terminal's tables
+    return static_cast<size_t>(std::ranges::count_if(
+        text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
   }
   static std::vector<std::string> Lines(const Cell& cell) {
     if (cell.is_null) return {"NULL"};
@@ -144,7 +152,8 @@ class TablePrinter final : public sql::RowSink {
       }
       for (size_t line = 0; line < height; ++line) {
         text += "|";
-        for (size_t i = 0; i < row.size(); ++i) text += field(i, line < lines[i].size() ? lines[i][line] : "", columns_[i].is_number);
+        for (size_t i = 0; i < row.size(); ++i)
+          text += field(i, line < lines[i].size() ? lines[i][line] : "", columns_[i].is_number);
         text += "\n";
       }
     }
@@ -166,7 +175,8 @@ Result<std::unique_ptr<sql::RowSink>> MakePrinter(const std::string& format, FIL
   if (format == "json") return std::make_unique<JsonPrinter>(out);
   if (format == "ndjson") return std::make_unique<NdjsonPrinter>(out);
   if (format == "csv") return std::make_unique<CsvPrinter>(out);
-  return Err(ErrorCode::kInvalidArgument, "output '{}' is none of table, json, ndjson, csv", format);
+  return Err(ErrorCode::kInvalidArgument, "output '{}' is none of table, json, ndjson, csv",
+             format);
 }
 
 }  // namespace strom::cli

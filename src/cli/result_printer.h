@@ -8,7 +8,8 @@
 
 namespace strom::cli {
 
-/// Prints results to standard output in one of the formats table, json, ndjson, csv. Errors: kInvalidArgument.
+/// Prints results to standard output in one of the formats table, json, ndjson, csv. Errors:
+/// kInvalidArgument.
 Result<std::unique_ptr<sql::RowSink>> MakePrinter(const std::string& format, FILE* out);
 
 }  // namespace strom::cli

@@ -1,5 +1,5 @@
-#include <csignal>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 
 #include "base/log_line.h"
@@ -30,7 +30,9 @@ int RunServer(const std::vector<std::string>& words) {
     return kDone;
   }
   if (!arguments->rest().empty()) {
-    return Report(Error{ErrorCode::kInvalidArgument, "'" + arguments->rest()[0] + "' is not understood; see strom server --help"});
+    return Report(
+        Error{ErrorCode::kInvalidArgument,
+              "'" + arguments->rest()[0] + "' is not understood; see strom server --help"});
   }
   std::map<std::string, std::string> values;
   if (arguments->Has("--config")) {
@@ -40,12 +42,14 @@ int RunServer(const std::vector<std::string>& words) {
   }
   for (const std::string& pair : arguments->All("-X")) {
     const size_t equals = pair.find('=');
-    if (equals == std::string::npos) return Report(Error{ErrorCode::kInvalidArgument, "-X wants key=value, not '" + pair + "'"});
+    if (equals == std::string::npos)
+      return Report(Error{ErrorCode::kInvalidArgument, "-X wants key=value, not '" + pair + "'"});
     values[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   auto settings = node::MakeSettings(values);
   if (!settings) return Report(settings.error());
-  for (const std::string& key : settings->notes) LogInfo("setting '{}' has no effect in strom and is ignored", key);
+  for (const std::string& key : settings->notes)
+    LogInfo("setting '{}' has no effect in strom and is ignored", key);
 
   // Signals are waited for below; every thread that is made from here on leaves them alone.
   sigset_t signals;
@@ -58,9 +62,11 @@ int RunServer(const std::vector<std::string>& words) {
   const std::string data_dir = settings->data_dir;
   auto node = node::Node::Start(std::move(*settings));
   if (!node) return Report(node.error());
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - started);
   const server::Endpoint& endpoint = (*node)->endpoint();
-  LogInfo("ready in {} ms: {}://{}:{}, data in {}", took.count(), endpoint.name, endpoint.host, endpoint.port, data_dir);
+  LogInfo("ready in {} ms: {}://{}:{}, data in {}", took.count(), endpoint.name, endpoint.host,
+          endpoint.port, data_dir);
 
   int signal = 0;
   sigwait(&signals, &signal);

@@ -1,12 +1,12 @@
-#include <editline/readline.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+
+#include <editline/readline.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/command.h"
@@ -46,7 +46,9 @@ std::string Sources(const sql::StatementReport& report) {
     const int64_t total = scan.lake_rows + scan.stream_rows;
     const int64_t lake_percent = total == 0 ? 0 : scan.lake_rows * 100 / total;
     text += fmt::format("; {}: ", scan.table);
-    if (scan.snapshot_id) text += fmt::format("lake {} rows in {} files (snapshot {}, {} %)", scan.lake_rows, scan.lake_files, *scan.snapshot_id, lake_percent);
+    if (scan.snapshot_id)
+      text += fmt::format("lake {} rows in {} files (snapshot {}, {} %)", scan.lake_rows,
+                          scan.lake_files, *scan.snapshot_id, lake_percent);
     if (!scan.snapshot_id) text += "no lake snapshot";
     if (!scan.lake_only) text += fmt::format(", stream {} rows", scan.stream_rows);
   }
@@ -75,16 +77,21 @@ class Runner {
       std::fflush(stdout);
       return Report(report.error());
     }
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count();
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::steady_clock::now() - started)
+                          .count();
     for (const sql::ScanReport& scan : report->scans) {
       if (scan.note) std::fprintf(stderr, "warning[LAKE_EMPTY_YET]: %s\n", scan.note->c_str());
     }
     const bool explains = ToUpper(statement.substr(0, 7)) == "EXPLAIN";
-    if (explains && !report->scans.empty()) std::fprintf(stderr, "%s\n", Sources(*report).substr(2).c_str());
+    if (explains && !report->scans.empty())
+      std::fprintf(stderr, "%s\n", Sources(*report).substr(2).c_str());
     if (!chatty_ || explains) return kDone;
     const std::string time = timing_ ? fmt::format(", {} ms", took) : "";
-    const std::string line = report->has_rows ? fmt::format("({} rows{}{})", report->rows, time, Sources(*report))
-                                              : fmt::format("{}{}", report->message.empty() ? "done" : report->message, time);
+    const std::string line =
+        report->has_rows
+            ? fmt::format("({} rows{}{})", report->rows, time, Sources(*report))
+            : fmt::format("{}{}", report->message.empty() ? "done" : report->message, time);
     std::fprintf(stderr, "%s\n", line.c_str());
     return kDone;
   }
@@ -128,7 +135,8 @@ int RunShell(sql::Session& session, Runner& runner) {
   std::fprintf(stderr, "strom sql; statements end with ';', \\? helps, \\q leaves\n");
   std::string pending;
   while (true) {
-    char* const raw = readline(pending.empty() ? (session.current_database() + "> ").c_str() : "   ...> ");
+    char* const raw =
+        readline(pending.empty() ? (session.current_database() + "> ").c_str() : "   ...> ");
     if (raw == nullptr) break;
     const std::string line = raw;
     std::free(raw);
@@ -150,14 +158,16 @@ int RunShell(sql::Session& session, Runner& runner) {
 }  // namespace
 
 int RunSql(const std::vector<std::string>& words) {
-  const auto arguments = Arguments::Parse(words, {"--help", "-h"}, {"--bootstrap", "-c", "-f", "-o"});
+  const auto arguments =
+      Arguments::Parse(words, {"--help", "-h"}, {"--bootstrap", "-c", "-f", "-o"});
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(kHelp, stdout);
     return kDone;
   }
   if (!arguments->rest().empty()) {
-    return Report(Error{ErrorCode::kInvalidArgument, "'" + arguments->rest()[0] + "' is not understood; SQL goes after -c"});
+    return Report(Error{ErrorCode::kInvalidArgument,
+                        "'" + arguments->rest()[0] + "' is not understood; SQL goes after -c"});
   }
   auto printer = MakePrinter(arguments->Get("-o", "table"), stdout);
   if (!printer) return Report(printer.error());
@@ -174,13 +184,15 @@ int RunSql(const std::vector<std::string>& words) {
   if (arguments->Has("-f")) {
     std::ifstream file(arguments->Get("-f"));
     if (!file) return Report(Error{ErrorCode::kNotFound, "cannot read " + arguments->Get("-f")});
-    code = runner.RunScript({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+    code =
+        runner.RunScript({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
   } else if (arguments->Has("-c")) {
     for (const std::string& text : arguments->All("-c")) {
       if (code == kDone) code = runner.RunScript(text);
     }
   } else if (!terminal) {
-    code = runner.RunScript({std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()});
+    code = runner.RunScript(
+        {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()});
   } else {
     code = RunShell(**session, runner);
   }

@@ -20,7 +20,8 @@ catalog are taken from the server; those given here go before them.
 }  // namespace
 
 int RunTier(const std::vector<std::string>& words) {
-  const auto arguments = Arguments::Parse(words, {"--help", "-h"}, {"--fluss.bootstrap.servers", "--datalake.format"}, true);
+  const auto arguments = Arguments::Parse(words, {"--help", "-h"},
+                                          {"--fluss.bootstrap.servers", "--datalake.format"}, true);
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(kHelp, stdout);
@@ -29,16 +30,21 @@ int RunTier(const std::vector<std::string>& words) {
   tiering::TieringWorker::Options options;
   options.bootstrap = arguments->Get("--fluss.bootstrap.servers");
   if (options.bootstrap.empty()) {
-    return Report(Error{ErrorCode::kInvalidArgument, "--fluss.bootstrap.servers HOST:PORT is missing; see strom tier --help"});
+    return Report(Error{ErrorCode::kInvalidArgument,
+                        "--fluss.bootstrap.servers HOST:PORT is missing; see strom tier --help"});
   }
   const std::string format = arguments->Get("--datalake.format", "paimon");
-  if (format != "paimon") return Report(Error{ErrorCode::kInvalidArgument, "--datalake.format '" + format + "' is not supported; use paimon"});
+  if (format != "paimon")
+    return Report(Error{ErrorCode::kInvalidArgument,
+                        "--datalake.format '" + format + "' is not supported; use paimon"});
   const std::string prefix = "--datalake." + format + ".";
   for (const auto& [key, value] : arguments->values()) {
     if (key.starts_with(prefix)) {
       options.catalog[key.substr(prefix.size())] = value;
-    } else if (!key.starts_with("--fluss.") && key != "--datalake.format" && !key.starts_with("--lake.tiering.")) {
-      return Report(Error{ErrorCode::kInvalidArgument, "unknown option " + key + "; see strom tier --help"});
+    } else if (!key.starts_with("--fluss.") && key != "--datalake.format" &&
+               !key.starts_with("--lake.tiering.")) {
+      return Report(
+          Error{ErrorCode::kInvalidArgument, "unknown option " + key + "; see strom tier --help"});
     }
   }
   sigset_t signals;

@@ -9,7 +9,8 @@ namespace strom::client {
 std::vector<model::TableBucket> Table::Buckets() const {
   std::vector<model::TableBucket> buckets;
   const auto add = [&](model::PartitionId partition) {
-    for (int32_t i = 0; i < info.bucket_count(); ++i) buckets.push_back({info.table_id, partition, i});
+    for (int32_t i = 0; i < info.bucket_count(); ++i)
+      buckets.push_back({info.table_id, partition, i});
   };
   if (!info.descriptor.partitioned()) add(model::kNoPartition);
   for (const auto& [name, id] : partitions) add(id);
@@ -23,7 +24,8 @@ std::string Table::PartitionNameOf(model::PartitionId id) const {
   return "";
 }
 
-Result<std::unique_ptr<Connection>> Connection::Open(const std::string& bootstrap, Options options) {
+Result<std::unique_ptr<Connection>> Connection::Open(const std::string& bootstrap,
+                                                     Options options) {
   std::unique_ptr<Connection> connection(new Connection(bootstrap, options));
   STROM_TRY(connection->Ready());
   return connection;
@@ -35,9 +37,12 @@ Result<net::Channel*> Connection::Ready() {
   for (const std::string& part : Split(bootstrap_, ',')) {
     const std::string address(Trim(part));
     const size_t colon = address.rfind(':');
-    if (colon == std::string::npos) return Err(ErrorCode::kInvalidArgument, "'{}' is no server address; write host:port", address);
+    if (colon == std::string::npos)
+      return Err(ErrorCode::kInvalidArgument, "'{}' is no server address; write host:port",
+                 address);
     STROM_ASSIGN(const int64_t port, model::ParseInteger(address.substr(colon + 1), 1, 65535));
-    auto channel = net::Connect(address.substr(0, colon), static_cast<int>(port), options_.timeout_ms);
+    auto channel =
+        net::Connect(address.substr(0, colon), static_cast<int>(port), options_.timeout_ms);
     if (!channel) {
       last = channel.error();
       continue;
@@ -52,11 +57,13 @@ Result<net::Channel*> Connection::Ready() {
 Status Connection::CheckFrame(const net::ResponseFrame& frame) {
   if (frame.type == net::ResponseType::kSuccess) return {};
   STROM_ASSIGN(const wire::ErrorResponse error, wire::Decode<wire::ErrorResponse>(frame.body));
-  return Err(static_cast<ErrorCode>(error.error_code), "{}", error.error_message.value_or("no reason given"));
+  return Err(static_cast<ErrorCode>(error.error_code), "{}",
+             error.error_message.value_or("no reason given"));
 }
 
 Result<std::shared_ptr<const Table>> Connection::GetTable(const model::TablePath& path) {
-  STROM_ASSIGN(const wire::GetTableInfoResponse response, Call(wire::GetTableInfoRequest{ToWire(path)}));
+  STROM_ASSIGN(const wire::GetTableInfoResponse response,
+               Call(wire::GetTableInfoRequest{ToWire(path)}));
   auto table = std::make_shared<Table>();
   STROM_ASSIGN(table->info.descriptor, model::DescriptorFromJson(response.table_json.str()));
   table->info.path = path;
@@ -74,23 +81,27 @@ Result<std::shared_ptr<const Table>> Connection::GetTable(const model::TablePath
   });
   STROM_ASSIGN(table->info.options, model::ParseTableOptions(table->info.descriptor.properties));
   if (table->info.descriptor.partitioned()) {
-    STROM_ASSIGN(const auto listed, Call(wire::ListPartitionInfosRequest{ToWire(path), std::nullopt}));
+    STROM_ASSIGN(const auto listed,
+                 Call(wire::ListPartitionInfosRequest{ToWire(path), std::nullopt}));
     for (const wire::PbPartitionInfo& info : listed.partitions_info) {
       std::vector<std::string> values;
-      for (const wire::PbKeyValue& pair : info.partition_spec.partition_key_values) values.push_back(pair.value);
+      for (const wire::PbKeyValue& pair : info.partition_spec.partition_key_values)
+        values.push_back(pair.value);
       table->partitions[model::PartitionName(values)] = info.partition_id;
     }
   }
   return table;
 }
 
-Result<std::shared_ptr<const model::Schema>> Connection::GetSchema(const Table& table, int32_t schema_id) {
+Result<std::shared_ptr<const model::Schema>> Connection::GetSchema(const Table& table,
+                                                                   int32_t schema_id) {
   std::shared_ptr<const model::Schema>& known = schemas_[{table.info.table_id, schema_id}];
   if (known) return known;
   if (schema_id == table.info.schema_id) {
     known = std::make_shared<const model::Schema>(table.info.descriptor.schema);
   } else {
-    STROM_ASSIGN(const auto response, Call(wire::GetTableSchemaRequest{ToWire(table.info.path), schema_id}));
+    STROM_ASSIGN(const auto response,
+                 Call(wire::GetTableSchemaRequest{ToWire(table.info.path), schema_id}));
     STROM_ASSIGN(model::Schema schema, model::SchemaFromJson(response.schema_json.str()));
     known = std::make_shared<const model::Schema>(std::move(schema));
   }

@@ -17,15 +17,16 @@ namespace strom::client {
 /// A table as a client knows it.
 struct Table {
   model::TableInfo info;
-  std::map<std::string, std::string> properties;            // as the server gives them, lake catalog options included
-  std::map<std::string, model::PartitionId> partitions;     // by name
+  std::map<std::string, std::string>
+      properties;  // as the server gives them, lake catalog options included
+  std::map<std::string, model::PartitionId> partitions;  // by name
 
   std::vector<model::TableBucket> Buckets() const;
   std::string PartitionNameOf(model::PartitionId id) const;
 };
 
-/// A connection to a cluster: blocking calls, channels to servers opened at first use. One owner at a time; a thread that works
-/// beside others opens its own.
+/// A connection to a cluster: blocking calls, channels to servers opened at first use. One owner at
+/// a time; a thread that works beside others opens its own.
 class Connection {
  public:
   struct Options {
@@ -34,11 +35,14 @@ class Connection {
 
   /// `bootstrap`: "host:port", several separated by commas. Errors: kNetwork, kInvalidArgument.
   static Result<std::unique_ptr<Connection>> Open(const std::string& bootstrap, Options options);
-  static Result<std::unique_ptr<Connection>> Open(const std::string& bootstrap) { return Open(bootstrap, Options()); }
+  static Result<std::unique_ptr<Connection>> Open(const std::string& bootstrap) {
+    return Open(bootstrap, Options());
+  }
 
   const std::string& bootstrap() const { return bootstrap_; }
 
-  /// Calls the server (of a single node: the only one there is). Errors: those of the request, kNetwork, kRequestTimeOut.
+  /// Calls the server (of a single node: the only one there is). Errors: those of the request,
+  /// kNetwork, kRequestTimeOut.
   template <class Request>
   Result<wire::ResponseOf<Request>> Call(const Request& request) {
     STROM_ASSIGN(const int32_t id, Submit(request));
@@ -64,7 +68,8 @@ class Connection {
   Result<std::shared_ptr<const model::Schema>> GetSchema(const Table& table, int32_t schema_id);
 
  private:
-  Connection(std::string bootstrap, Options options) : bootstrap_(std::move(bootstrap)), options_(options) {}
+  Connection(std::string bootstrap, Options options)
+      : bootstrap_(std::move(bootstrap)), options_(options) {}
   Result<net::Channel*> Ready();
   static Status CheckFrame(const net::ResponseFrame& frame);
 
@@ -78,12 +83,16 @@ class Connection {
 template <class Message>
 Status ErrorIn(const Message& message) {
   if (message.error_code.value_or(0) == 0) return {};
-  return Err(static_cast<ErrorCode>(*message.error_code), "{}", message.error_message.value_or("no reason given"));
+  return Err(static_cast<ErrorCode>(*message.error_code), "{}",
+             message.error_message.value_or("no reason given"));
 }
 
-inline wire::PbTablePath ToWire(const model::TablePath& path) { return {path.database, path.table}; }
+inline wire::PbTablePath ToWire(const model::TablePath& path) {
+  return {path.database, path.table};
+}
 inline std::optional<int64_t> PartitionOf(const model::TableBucket& bucket) {
-  return bucket.partition_id == model::kNoPartition ? std::nullopt : std::optional(bucket.partition_id);
+  return bucket.partition_id == model::kNoPartition ? std::nullopt
+                                                    : std::optional(bucket.partition_id);
 }
 
 }  // namespace strom::client

@@ -1,11 +1,11 @@
 #include "client/log_reader.h"
 
+#include <numeric>
+
 #include <arrow/array.h>
 #include <arrow/array/util.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
-
-#include <numeric>
 
 #include "record/arrow_batch.h"
 
@@ -13,8 +13,13 @@ namespace strom::client {
 
 using record::LogBatchView;
 
-LogReader::LogReader(Connection& connection, std::shared_ptr<const Table> table, Range range, Options options)
-    : connection_(connection), table_(std::move(table)), range_(range), options_(std::move(options)), position_(range.start_offset) {
+LogReader::LogReader(Connection& connection, std::shared_ptr<const Table> table, Range range,
+                     Options options)
+    : connection_(connection),
+      table_(std::move(table)),
+      range_(range),
+      options_(std::move(options)),
+      position_(range.start_offset) {
   if (options_.columns) {
     columns_ = *options_.columns;
   } else {
@@ -25,12 +30,15 @@ LogReader::LogReader(Connection& connection, std::shared_ptr<const Table> table,
 }
 
 std::optional<std::vector<int32_t>> LogReader::ServerProjection() const {
-  // A batch older than a column makes the server refuse the projection, so a table with several schemas is read whole.
+  // A batch older than a column makes the server refuse the projection, so a table with several
+  // schemas is read whole.
   const model::TableInfo& info = table_->info;
-  if (info.options.log_format != model::LogFormat::kArrow || info.schema_id != 1) return std::nullopt;
+  if (info.options.log_format != model::LogFormat::kArrow || info.schema_id != 1)
+    return std::nullopt;
   std::vector<int32_t> sorted = columns_;
   std::ranges::sort(sorted);
-  if (sorted.empty()) sorted.push_back(0);  // a count needs rows, not values; one column must be named
+  if (sorted.empty())
+    sorted.push_back(0);  // a count needs rows, not values; one column must be named
   if (sorted.size() == info.descriptor.schema.columns.size()) return std::nullopt;
   return sorted;
 }
@@ -45,7 +53,8 @@ Status LogReader::FetchMore() {
   table.table_id = table_->info.table_id;
   table.projection_pushdown_enabled = projected_.has_value();
   if (projected_) table.projected_fields = *projected_;
-  table.buckets_req.push_back({PartitionOf(range_.bucket), range_.bucket.bucket, position_, options_.fetch_bytes});
+  table.buckets_req.push_back(
+      {PartitionOf(range_.bucket), range_.bucket.bucket, position_, options_.fetch_bytes});
   STROM_ASSIGN(const wire::FetchLogResponse response, connection_.Call(request));
   if (response.tables_resp.size() != 1 || response.tables_resp[0].buckets_resp.size() != 1) {
     return Err(ErrorCode::kCorruptMessage, "a fetch of one bucket was answered for another number");
@@ -68,16 +77,19 @@ Result<std::optional<ScannedBatch>> LogReader::Decode(const LogBatchView& batch)
   model::Schema stored = *written;
   if (projected_) {
     std::vector<model::Column> kept;
-    for (const int32_t column : *projected_) kept.push_back(stored.columns[static_cast<size_t>(column)]);
+    for (const int32_t column : *projected_)
+      kept.push_back(stored.columns[static_cast<size_t>(column)]);
     stored.columns = std::move(kept);
   }
-  STROM_ASSIGN(record::DecodedBatch decoded, record::DecodeLogBatch(batch, table_->info.options.log_format, stored));
+  STROM_ASSIGN(record::DecodedBatch decoded,
+               record::DecodeLogBatch(batch, table_->info.options.log_format, stored));
 
   // Into the current schema, by column id, with the columns that were asked for.
   arrow::FieldVector fields;
   arrow::ArrayVector arrays;
   for (const int32_t column : columns_) {
-    const model::Column& wanted = table_->info.descriptor.schema.columns[static_cast<size_t>(column)];
+    const model::Column& wanted =
+        table_->info.descriptor.schema.columns[static_cast<size_t>(column)];
     fields.push_back(record::ToArrowField(wanted.name, wanted.type));
     const auto it = std::ranges::find(stored.columns, wanted.id, &model::Column::id);
     if (it != stored.columns.end()) {
@@ -88,11 +100,13 @@ Result<std::optional<ScannedBatch>> LogReader::Decode(const LogBatchView& batch)
     STROM_TRY(record::FromArrow(nulls.status(), "column added later"));
     arrays.push_back(*nulls);
   }
-  ScannedBatch scanned{batch.base_offset(), batch.timestamp(),
-                       arrow::RecordBatch::Make(arrow::schema(fields), decoded.rows->num_rows(), std::move(arrays)),
-                       std::move(decoded.changes)};
+  ScannedBatch scanned{
+      batch.base_offset(), batch.timestamp(),
+      arrow::RecordBatch::Make(arrow::schema(fields), decoded.rows->num_rows(), std::move(arrays)),
+      std::move(decoded.changes)};
   const int64_t begin = std::max<int64_t>(0, position_ - batch.base_offset());
-  const int64_t end = std::min<int64_t>(scanned.rows->num_rows(), range_.stop_offset - batch.base_offset());
+  const int64_t end =
+      std::min<int64_t>(scanned.rows->num_rows(), range_.stop_offset - batch.base_offset());
   if (begin >= end) return std::nullopt;
   if (begin > 0 || end < scanned.rows->num_rows()) {
     scanned.rows = scanned.rows->Slice(begin, end - begin);
@@ -119,7 +133,8 @@ Result<std::optional<ScannedBatch>> LogReader::Next() {
   return std::nullopt;
 }
 
-Result<std::map<model::TableBucket, int64_t>> ListOffsets(Connection& connection, const Table& table, OffsetKind kind,
+Result<std::map<model::TableBucket, int64_t>> ListOffsets(Connection& connection,
+                                                          const Table& table, OffsetKind kind,
                                                           Millis timestamp) {
   std::map<model::TableBucket, int64_t> offsets;
   std::vector<model::PartitionId> partitions;

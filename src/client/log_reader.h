@@ -1,10 +1,10 @@
 #pragma once
-#include <arrow/type_fwd.h>
-
 #include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
+
+#include <arrow/type_fwd.h>
 
 #include "base/clock.h"
 #include "client/connection.h"
@@ -20,8 +20,8 @@ struct ScannedBatch {
   std::vector<record::ChangeType> changes;  // empty when all are appended
 };
 
-/// Reads a range [start, stop) of one bucket's log, batch by batch. Rows written under an older schema come with nulls for newer
-/// columns. Memory: one fetch.
+/// Reads a range [start, stop) of one bucket's log, batch by batch. Rows written under an older
+/// schema come with nulls for newer columns. Memory: one fetch.
 class LogReader {
  public:
   struct Range {
@@ -30,14 +30,17 @@ class LogReader {
     int64_t stop_offset = 0;
   };
   struct Options {
-    std::optional<std::vector<int32_t>> columns;  // positions in the table's schema, any order; absent = all
+    std::optional<std::vector<int32_t>>
+        columns;  // positions in the table's schema, any order; absent = all
     int32_t fetch_bytes = 4 << 20;
     int32_t wait_ms = 1000;  // of one fetch for rows that are not there yet
   };
 
-  LogReader(Connection& connection, std::shared_ptr<const Table> table, Range range, Options options);
+  LogReader(Connection& connection, std::shared_ptr<const Table> table, Range range,
+            Options options);
 
-  /// The next batch, cut to the range, or nothing when its end is reached. Errors: those of FETCH_LOG and of decoding.
+  /// The next batch, cut to the range, or nothing when its end is reached. Errors: those of
+  /// FETCH_LOG and of decoding.
   Result<std::optional<ScannedBatch>> Next();
   /// Every row below was given out or skipped.
   int64_t position() const { return position_; }
@@ -61,7 +64,8 @@ class LogReader {
 
 /// Offsets of buckets by the published kinds. Errors: the first bucket's error.
 enum class OffsetKind { kEarliest = 0, kLatest = 1, kTimestamp = 2 };
-Result<std::map<model::TableBucket, int64_t>> ListOffsets(Connection& connection, const Table& table, OffsetKind kind,
+Result<std::map<model::TableBucket, int64_t>> ListOffsets(Connection& connection,
+                                                          const Table& table, OffsetKind kind,
                                                           Millis timestamp = 0);
 
 }  // namespace strom::client

@@ -33,7 +33,9 @@ Status SetBool(const Coordinator::Settings& settings, const char* key, bool& out
 }
 
 /// Keys that AlterClusterConfigs may change while the cluster runs.
-bool IsDynamic(const std::string& key) { return key.starts_with("datalake."); }
+bool IsDynamic(const std::string& key) {
+  return key.starts_with("datalake.");
+}
 
 bool IsSecret(const std::string& key) {
   const std::string lower = ToLower(key);
@@ -43,7 +45,8 @@ bool IsSecret(const std::string& key) {
 
 }  // namespace
 
-Result<std::unique_ptr<Coordinator>> Coordinator::Open(meta::Catalog& catalog, const Clock& clock, Options options) {
+Result<std::unique_ptr<Coordinator>> Coordinator::Open(meta::Catalog& catalog, const Clock& clock,
+                                                       Options options) {
   std::unique_ptr<Coordinator> coordinator(new Coordinator(catalog, clock, std::move(options)));
   STROM_TRY(coordinator->LoadRules(coordinator->EffectiveSettings(), coordinator->rules_));
   if (catalog.view()->databases.empty()) {
@@ -52,7 +55,8 @@ Result<std::unique_ptr<Coordinator>> Coordinator::Open(meta::Catalog& catalog, c
   for (const auto& [id, table] : catalog.view()->tables_by_id) {
     const model::TableOptions& table_options = table->info.options;
     if (!table_options.lake_enabled) continue;
-    coordinator->tiering_.Register(id, table_options.lake_freshness_ms, catalog.view()->lakes.contains(id), clock.Now());
+    coordinator->tiering_.Register(id, table_options.lake_freshness_ms,
+                                   catalog.view()->lakes.contains(id), clock.Now());
   }
   return coordinator;
 }
@@ -77,7 +81,8 @@ Status Coordinator::LoadRules(const Settings& settings, model::ClusterRules& rul
   STROM_TRY(SetBool(settings, "allow.create.log.tables", rules.allow_log_tables));
   STROM_TRY(SetBool(settings, "allow.create.kv.tables", rules.allow_key_tables));
   STROM_TRY(SetBool(settings, "datalake.freshness.mutable", rules.freshness_mutable));
-  STROM_TRY(SetBool(settings, "datalake.paimon-deletion-vectors.allowed", rules.deletion_vectors_allowed));
+  STROM_TRY(SetBool(settings, "datalake.paimon-deletion-vectors.allowed",
+                    rules.deletion_vectors_allowed));
   rules.lake_format = model::LakeFormat::kNone;
   if (const auto format = settings.find("datalake.format"); format != settings.end()) {
     STROM_ASSIGN(rules.lake_format, model::ParseLakeFormat(format->second));
@@ -94,19 +99,24 @@ Status Coordinator::LoadRules(const Settings& settings, model::ClusterRules& rul
     const std::string prefix = std::string("datalake.") + other + ".";
     const auto it = settings.lower_bound(prefix);
     if (prefix != own && it != settings.end() && it->first.starts_with(prefix)) {
-      return Err(ErrorCode::kInvalidConfig, "'{}' does not belong to datalake.format '{}'", it->first, NameOf(rules.lake_format));
+      return Err(ErrorCode::kInvalidConfig, "'{}' does not belong to datalake.format '{}'",
+                 it->first, NameOf(rules.lake_format));
     }
   }
   return {};
 }
 
-Result<std::shared_ptr<const meta::TableEntry>> Coordinator::FindTable(const TablePath& path) const {
+Result<std::shared_ptr<const meta::TableEntry>> Coordinator::FindTable(
+    const TablePath& path) const {
   const auto it = view()->tables.find(path);
-  if (it == view()->tables.end()) return Err(ErrorCode::kTableNotExist, "table {} does not exist", path.ToString());
+  if (it == view()->tables.end())
+    return Err(ErrorCode::kTableNotExist, "table {} does not exist", path.ToString());
   return it->second;
 }
 
-Status Coordinator::CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor, bool ignore_if_exists) {
+Status Coordinator::CreateDatabase(const std::string& name,
+                                   const model::DatabaseDescriptor& descriptor,
+                                   bool ignore_if_exists) {
   STROM_TRY(model::CheckNewName(name, "database name", ErrorCode::kInvalidDatabase));
   if (view()->databases.contains(name)) {
     if (ignore_if_exists) return {};
@@ -115,10 +125,12 @@ Status Coordinator::CreateDatabase(const std::string& name, const model::Databas
   return catalog_.CreateDatabase(name, descriptor, clock_.Now());
 }
 
-Result<std::vector<TablePath>> Coordinator::PlanDropDatabase(const std::string& name, bool ignore_if_not_exists,
+Result<std::vector<TablePath>> Coordinator::PlanDropDatabase(const std::string& name,
+                                                             bool ignore_if_not_exists,
                                                              bool cascade) const {
   std::vector<TablePath> tables;
-  if (name == kDefaultDatabase) return Err(ErrorCode::kUnknownServerError, "the default database '{}' cannot be dropped", name);
+  if (name == kDefaultDatabase)
+    return Err(ErrorCode::kUnknownServerError, "the default database '{}' cannot be dropped", name);
   if (!view()->databases.contains(name)) {
     if (ignore_if_not_exists) return tables;
     return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", name);
@@ -127,7 +139,8 @@ Result<std::vector<TablePath>> Coordinator::PlanDropDatabase(const std::string& 
     if (path.database == name) tables.push_back(path);
   }
   if (!tables.empty() && !cascade) {
-    return Err(ErrorCode::kDatabaseNotEmpty, "database {} still has {} tables, {} among them; drop them or use CASCADE", name,
+    return Err(ErrorCode::kDatabaseNotEmpty,
+               "database {} still has {} tables, {} among them; drop them or use CASCADE", name,
                tables.size(), tables.front().table);
   }
   return tables;
@@ -138,13 +151,13 @@ Status Coordinator::CommitDropDatabase(const std::string& name) {
   return catalog_.DropDatabase(name);
 }
 
-Result<std::optional<Coordinator::CreatePlan>> Coordinator::PlanCreateTable(const TablePath& path,
-                                                                            model::TableDescriptor descriptor,
-                                                                            bool ignore_if_exists) const {
+Result<std::optional<Coordinator::CreatePlan>> Coordinator::PlanCreateTable(
+    const TablePath& path, model::TableDescriptor descriptor, bool ignore_if_exists) const {
   STROM_TRY(model::CheckName(path.database, "database name", ErrorCode::kInvalidDatabase));
   STROM_TRY(model::CheckNewName(path.table, "table name", ErrorCode::kInvalidTable));
   STROM_TRY(model::ApplyDefaults(rules_, descriptor));
-  STROM_ASSIGN(const model::TableOptions table_options, model::ValidateDescriptor(rules_, descriptor));
+  STROM_ASSIGN(const model::TableOptions table_options,
+               model::ValidateDescriptor(rules_, descriptor));
   if (!view()->databases.contains(path.database)) {
     return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", path.database);
   }
@@ -155,15 +168,19 @@ Result<std::optional<Coordinator::CreatePlan>> Coordinator::PlanCreateTable(cons
   return CreatePlan{path, std::move(descriptor), table_options};
 }
 
-Result<std::shared_ptr<const meta::TableEntry>> Coordinator::CommitCreateTable(const CreatePlan& plan) {
-  STROM_ASSIGN(const auto table, catalog_.CreateTable(plan.path, plan.descriptor, plan.options, clock_.Now()));
+Result<std::shared_ptr<const meta::TableEntry>> Coordinator::CommitCreateTable(
+    const CreatePlan& plan) {
+  STROM_ASSIGN(const auto table,
+               catalog_.CreateTable(plan.path, plan.descriptor, plan.options, clock_.Now()));
   if (plan.options.lake_enabled) {
-    tiering_.Register(table->info.table_id, plan.options.lake_freshness_ms, /*tiered_before=*/false, clock_.Now());
+    tiering_.Register(table->info.table_id, plan.options.lake_freshness_ms, /*tiered_before=*/false,
+                      clock_.Now());
   }
   return table;
 }
 
-Result<std::shared_ptr<const meta::TableEntry>> Coordinator::DropTable(const TablePath& path, bool ignore_if_not_exists) {
+Result<std::shared_ptr<const meta::TableEntry>> Coordinator::DropTable(const TablePath& path,
+                                                                       bool ignore_if_not_exists) {
   auto table = FindTable(path);
   if (!table) {
     if (ignore_if_not_exists) return nullptr;
@@ -174,29 +191,33 @@ Result<std::shared_ptr<const meta::TableEntry>> Coordinator::DropTable(const Tab
   return *table;
 }
 
-Result<std::optional<Coordinator::AlterPlan>> Coordinator::PlanAlterTable(const TablePath& path, const PropertyChanges& changes,
-                                                                          std::vector<model::Column> new_columns,
-                                                                          bool ignore_if_not_exists) const {
+Result<std::optional<Coordinator::AlterPlan>> Coordinator::PlanAlterTable(
+    const TablePath& path, const PropertyChanges& changes, std::vector<model::Column> new_columns,
+    bool ignore_if_not_exists) const {
   auto found = FindTable(path);
   if (!found) {
     if (ignore_if_not_exists) return std::nullopt;
     return std::unexpected(found.error());
   }
   if (!changes.empty() && !new_columns.empty()) {
-    return Err(ErrorCode::kInvalidAlterTable, "options and columns of {} cannot be changed by one statement", path.ToString());
+    return Err(ErrorCode::kInvalidAlterTable,
+               "options and columns of {} cannot be changed by one statement", path.ToString());
   }
   AlterPlan plan{*found, (*found)->info};
   plan.after.modified_ms = clock_.Now();
   if (!new_columns.empty()) {
     for (model::Column& column : new_columns) {
-      STROM_ASSIGN(plan.after.descriptor.schema, model::WithColumn(plan.after.descriptor.schema, std::move(column)));
+      STROM_ASSIGN(plan.after.descriptor.schema,
+                   model::WithColumn(plan.after.descriptor.schema, std::move(column)));
     }
     STROM_TRY(model::ValidateDescriptor(rules_, plan.after.descriptor));
     constexpr int32_t kMaxSchemaId = 32767;  // an int16 in every batch
-    if (++plan.after.schema_id > kMaxSchemaId) return Err(ErrorCode::kInvalidAlterTable, "{} has too many schemas", path.ToString());
+    if (++plan.after.schema_id > kMaxSchemaId)
+      return Err(ErrorCode::kInvalidAlterTable, "{} has too many schemas", path.ToString());
     plan.adds_columns = true;
   } else {
-    STROM_ASSIGN(plan.after.options, model::AlterProperties(rules_, changes, plan.after.descriptor));
+    STROM_ASSIGN(plan.after.options,
+                 model::AlterProperties(rules_, changes, plan.after.descriptor));
   }
   plan.enables_lake = plan.after.options.lake_enabled && !plan.before->info.options.lake_enabled;
   return plan;
@@ -219,17 +240,20 @@ Status Coordinator::CommitAlterTable(const AlterPlan& plan) {
 Status Coordinator::CheckPartitionLimits(const meta::TableEntry& table) const {
   const size_t count = table.partitions.size();
   if (count >= static_cast<size_t>(rules_.max_partitions)) {
-    return Err(ErrorCode::kPartitionMaxNum, "table {} has {} partitions, max.partition.num allows no more",
+    return Err(ErrorCode::kPartitionMaxNum,
+               "table {} has {} partitions, max.partition.num allows no more",
                table.info.path.ToString(), count);
   }
   if (static_cast<int64_t>(count + 1) * table.info.bucket_count() > rules_.max_buckets) {
-    return Err(ErrorCode::kBucketMaxNum, "another partition of {} would make more buckets than the {} of max.bucket.num",
+    return Err(ErrorCode::kBucketMaxNum,
+               "another partition of {} would make more buckets than the {} of max.bucket.num",
                table.info.path.ToString(), rules_.max_buckets);
   }
   return {};
 }
 
-Result<std::optional<model::PartitionId>> Coordinator::CreatePartition(const TablePath& path, const PartitionSpec& spec,
+Result<std::optional<model::PartitionId>> Coordinator::CreatePartition(const TablePath& path,
+                                                                       const PartitionSpec& spec,
                                                                        bool ignore_if_exists) {
   STROM_ASSIGN(const auto table, FindTable(path));
   const model::TableDescriptor& descriptor = table->info.descriptor;
@@ -239,53 +263,65 @@ Result<std::optional<model::PartitionId>> Coordinator::CreatePartition(const Tab
   }
   const model::AutoPartition& automatic = table->info.options.auto_partition;
   if (automatic.enabled) {
-    const std::string key = automatic.key.empty() ? descriptor.partition_keys.front() : automatic.key;
-    const auto at = std::ranges::find(descriptor.partition_keys, key) - descriptor.partition_keys.begin();
-    STROM_TRY(model::CheckAutoPartitionValue(values[static_cast<size_t>(at)], automatic, clock_.Now()));
+    const std::string key =
+        automatic.key.empty() ? descriptor.partition_keys.front() : automatic.key;
+    const auto at =
+        std::ranges::find(descriptor.partition_keys, key) - descriptor.partition_keys.begin();
+    STROM_TRY(
+        model::CheckAutoPartitionValue(values[static_cast<size_t>(at)], automatic, clock_.Now()));
   }
   const std::string name = model::PartitionName(values);
   if (table->partitions.contains(name)) {
     if (ignore_if_exists) return std::nullopt;
-    return Err(ErrorCode::kPartitionAlreadyExists, "partition {} of {} already exists", name, path.ToString());
+    return Err(ErrorCode::kPartitionAlreadyExists, "partition {} of {} already exists", name,
+               path.ToString());
   }
   STROM_TRY(CheckPartitionLimits(*table));
   STROM_ASSIGN(const model::PartitionId id, catalog_.CreatePartition(*table, name));
   return id;
 }
 
-Result<std::optional<model::PartitionId>> Coordinator::DropPartition(const TablePath& path, const PartitionSpec& spec,
+Result<std::optional<model::PartitionId>> Coordinator::DropPartition(const TablePath& path,
+                                                                     const PartitionSpec& spec,
                                                                      bool ignore_if_not_exists) {
   STROM_ASSIGN(const auto table, FindTable(path));
-  STROM_ASSIGN(const std::vector<std::string> values, model::ResolvePartition(table->info.descriptor, spec));
+  STROM_ASSIGN(const std::vector<std::string> values,
+               model::ResolvePartition(table->info.descriptor, spec));
   const std::string name = model::PartitionName(values);
   const auto it = table->partitions.find(name);
   if (it == table->partitions.end()) {
     if (ignore_if_not_exists) return std::nullopt;
-    return Err(ErrorCode::kPartitionNotExists, "partition {} of {} does not exist", name, path.ToString());
+    return Err(ErrorCode::kPartitionNotExists, "partition {} of {} does not exist", name,
+               path.ToString());
   }
   const model::PartitionId id = it->second;
   STROM_TRY(catalog_.DropPartition(*table, name));
   return id;
 }
 
-void Coordinator::RunAutoPartition(const meta::TableEntry& table,
-                                   std::vector<std::pair<model::TableId, model::PartitionId>>& dropped) {
+void Coordinator::RunAutoPartition(
+    const meta::TableEntry& table,
+    std::vector<std::pair<model::TableId, model::PartitionId>>& dropped) {
   const model::AutoPartition& automatic = table.info.options.auto_partition;
   const model::TableDescriptor& descriptor = table.info.descriptor;
   const TablePath path = table.info.path;
   const size_t keys = descriptor.partition_keys.size();
   const std::string key = automatic.key.empty() ? descriptor.partition_keys.front() : automatic.key;
-  const auto at = static_cast<size_t>(std::ranges::find(descriptor.partition_keys, key) - descriptor.partition_keys.begin());
+  const auto at = static_cast<size_t>(std::ranges::find(descriptor.partition_keys, key) -
+                                      descriptor.partition_keys.begin());
   const Millis now = clock_.Now();
   if (automatic.retention >= 0) {
-    const auto oldest = model::AutoPartitionValue(now, automatic.unit, automatic.time_zone, -automatic.retention);
-    if (!oldest) return LogWarn("auto partition of {}: {}", path.ToString(), oldest.error().message);
+    const auto oldest =
+        model::AutoPartitionValue(now, automatic.unit, automatic.time_zone, -automatic.retention);
+    if (!oldest)
+      return LogWarn("auto partition of {}: {}", path.ToString(), oldest.error().message);
     for (const auto& [name, id] : table.partitions) {
       const auto values = model::PartitionValues(name, keys);
       if (!values || (*values)[at] >= *oldest) continue;
       const auto current = FindTable(path);
       if (const Status done = catalog_.DropPartition(**current, name); !done) {
-        LogWarn("auto partition of {}: cannot drop {}: {}", path.ToString(), name, done.error().message);
+        LogWarn("auto partition of {}: cannot drop {}: {}", path.ToString(), name,
+                done.error().message);
       } else {
         dropped.emplace_back((*current)->info.table_id, id);
       }
@@ -296,11 +332,14 @@ void Coordinator::RunAutoPartition(const meta::TableEntry& table,
     const auto value = model::AutoPartitionValue(now, automatic.unit, automatic.time_zone, step);
     if (!value) return LogWarn("auto partition of {}: {}", path.ToString(), value.error().message);
     const auto created = CreatePartition(path, {{key, *value}}, /*ignore_if_exists=*/true);
-    if (!created) LogWarn("auto partition of {}: cannot create {}: {}", path.ToString(), *value, created.error().message);
+    if (!created)
+      LogWarn("auto partition of {}: cannot create {}: {}", path.ToString(), *value,
+              created.error().message);
   }
 }
 
-std::vector<std::pair<model::TableId, model::PartitionId>> Coordinator::RunAutoPartition(std::optional<model::TableId> only) {
+std::vector<std::pair<model::TableId, model::PartitionId>> Coordinator::RunAutoPartition(
+    std::optional<model::TableId> only) {
   std::vector<std::pair<model::TableId, model::PartitionId>> dropped;
   const auto now = view();  // held while tables change
   for (const auto& [id, table] : now->tables_by_id) {
@@ -312,7 +351,9 @@ std::vector<std::pair<model::TableId, model::PartitionId>> Coordinator::RunAutoP
 
 std::vector<Coordinator::ConfigEntry> Coordinator::DescribeConfigs() const {
   std::vector<ConfigEntry> entries;
-  const auto mask = [](const std::string& key, const std::string& value) { return IsSecret(key) ? std::string("******") : value; };
+  const auto mask = [](const std::string& key, const std::string& value) {
+    return IsSecret(key) ? std::string("******") : value;
+  };
   const auto& dynamic = catalog_.dynamic_config();
   for (const auto& [key, value] : options_.settings) {
     if (!dynamic.contains(key)) entries.push_back({key, mask(key, value), false});
@@ -327,10 +368,13 @@ Status Coordinator::AlterConfigs(const std::vector<ConfigChange>& changes) {
   meta::Catalog::DynamicConfig next = catalog_.dynamic_config();
   for (const ConfigChange& change : changes) {
     if (!IsDynamic(change.key)) {
-      return Err(ErrorCode::kInvalidConfig, "'{}' cannot be changed while the cluster runs; set it in server.yaml", change.key);
+      return Err(ErrorCode::kInvalidConfig,
+                 "'{}' cannot be changed while the cluster runs; set it in server.yaml",
+                 change.key);
     }
     if (change.op == ConfigOp::kAppend || change.op == ConfigOp::kSubtract) {
-      return Err(ErrorCode::kInvalidConfig, "'{}' is no list: it can be set or deleted", change.key);
+      return Err(ErrorCode::kInvalidConfig, "'{}' is no list: it can be set or deleted",
+                 change.key);
     }
     if (change.op == ConfigOp::kDelete) {
       next.erase(change.key);
@@ -354,8 +398,10 @@ Status Coordinator::AlterConfigs(const std::vector<ConfigChange>& changes) {
       if (table->info.options.lake_enabled) enabled.push_back(path.ToString());
     }
     if (!enabled.empty()) {
-      return Err(ErrorCode::kInvalidConfig, "the lake cannot be switched off: {} tables still have table.datalake.enabled = true: {}",
-                 enabled.size(), Join(enabled, ", "));
+      return Err(
+          ErrorCode::kInvalidConfig,
+          "the lake cannot be switched off: {} tables still have table.datalake.enabled = true: {}",
+          enabled.size(), Join(enabled, ", "));
     }
   }
   STROM_TRY(catalog_.PutDynamicConfig(next));
@@ -363,7 +409,9 @@ Status Coordinator::AlterConfigs(const std::vector<ConfigChange>& changes) {
   return {};
 }
 
-Result<std::string> Coordinator::PrepareLakeSnapshot(model::TableId table_id, const BucketOffsets& offsets, bool ignore_previous) {
+Result<std::string> Coordinator::PrepareLakeSnapshot(model::TableId table_id,
+                                                     const BucketOffsets& offsets,
+                                                     bool ignore_previous) {
   const meta::TableEntry* table = view()->Find(table_id);
   if (table == nullptr) return Err(ErrorCode::kTableNotExist, "table {} does not exist", table_id);
   BucketOffsets merged;
@@ -371,17 +419,21 @@ Result<std::string> Coordinator::PrepareLakeSnapshot(model::TableId table_id, co
   if (!ignore_previous && lake != view()->lakes.end()) merged = lake->second->offsets;
   for (const auto& [bucket, offset] : offsets) merged[bucket] = offset;
   const TablePath& path = table->info.path;
-  const std::string dir = fmt::format("{}/lake/{}/{}-{}/metadata", options_.remote_dir, path.database, path.table, table_id);
+  const std::string dir = fmt::format("{}/lake/{}/{}-{}/metadata", options_.remote_dir,
+                                      path.database, path.table, table_id);
   return catalog_.WriteLakeOffsets(dir, table_id, merged);
 }
 
-Status Coordinator::CommitLakeSnapshot(model::TableId table_id, const meta::LakeState::Snapshot& snapshot,
+Status Coordinator::CommitLakeSnapshot(model::TableId table_id,
+                                       const meta::LakeState::Snapshot& snapshot,
                                        std::optional<int64_t> keep_from) {
-  if (view()->Find(table_id) == nullptr) return Err(ErrorCode::kTableNotExist, "table {} does not exist", table_id);
+  if (view()->Find(table_id) == nullptr)
+    return Err(ErrorCode::kTableNotExist, "table {} does not exist", table_id);
   meta::LakeState next;
   if (const auto lake = view()->lakes.find(table_id); lake != view()->lakes.end() && keep_from) {
     next.snapshots = lake->second->snapshots;
-    const auto keep = std::ranges::find(next.snapshots, *keep_from, &meta::LakeState::Snapshot::snapshot_id);
+    const auto keep =
+        std::ranges::find(next.snapshots, *keep_from, &meta::LakeState::Snapshot::snapshot_id);
     if (keep != next.snapshots.end()) next.snapshots.erase(next.snapshots.begin(), keep);
   }
   next.snapshots.push_back(snapshot);

@@ -13,10 +13,11 @@
 
 namespace strom::coordinator {
 
-/// Decides about databases, tables, partitions, cluster settings and tiering, and writes what was decided into the catalog.
+/// Decides about databases, tables, partitions, cluster settings and tiering, and writes what was
+/// decided into the catalog.
 ///
-/// Owner: the coordinator's loop. Synchronous; a change is durable when its function returns. What needs the outside (lake
-/// tables, replicas) is left to the caller between a Plan and its Commit.
+/// Owner: the coordinator's loop. Synchronous; a change is durable when its function returns. What
+/// needs the outside (lake tables, replicas) is left to the caller between a Plan and its Commit.
 class Coordinator {
  public:
   using Settings = std::map<std::string, std::string>;
@@ -27,17 +28,22 @@ class Coordinator {
   };
 
   /// Errors: kInvalidConfig for settings that contradict each other, those of the catalog.
-  static Result<std::unique_ptr<Coordinator>> Open(meta::Catalog& catalog, const Clock& clock, Options options);
+  static Result<std::unique_ptr<Coordinator>> Open(meta::Catalog& catalog, const Clock& clock,
+                                                   Options options);
 
   std::shared_ptr<const meta::ClusterView> view() const { return catalog_.view(); }
   const model::ClusterRules& rules() const { return rules_; }
   /// The settings in force: those of the start with the dynamic ones over them.
   Settings EffectiveSettings() const;
 
-  // Databases. Errors: kInvalidDatabase, kDatabaseAlreadyExist, kDatabaseNotExist, kDatabaseNotEmpty.
-  Status CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor, bool ignore_if_exists);
+  // Databases. Errors: kInvalidDatabase, kDatabaseAlreadyExist, kDatabaseNotExist,
+  // kDatabaseNotEmpty.
+  Status CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor,
+                        bool ignore_if_exists);
   /// Returns the tables that must be dropped before CommitDropDatabase.
-  Result<std::vector<model::TablePath>> PlanDropDatabase(const std::string& name, bool ignore_if_not_exists, bool cascade) const;
+  Result<std::vector<model::TablePath>> PlanDropDatabase(const std::string& name,
+                                                         bool ignore_if_not_exists,
+                                                         bool cascade) const;
   Status CommitDropDatabase(const std::string& name);
 
   /// A checked CREATE TABLE with all defaults in place.
@@ -47,12 +53,14 @@ class Coordinator {
     model::TableOptions options;
   };
   /// Nothing when the table exists and that is fine. Errors: as spec'd for CREATE TABLE.
-  Result<std::optional<CreatePlan>> PlanCreateTable(const model::TablePath& path, model::TableDescriptor descriptor,
+  Result<std::optional<CreatePlan>> PlanCreateTable(const model::TablePath& path,
+                                                    model::TableDescriptor descriptor,
                                                     bool ignore_if_exists) const;
   Result<std::shared_ptr<const meta::TableEntry>> CommitCreateTable(const CreatePlan& plan);
 
   /// The table to drop, or nothing when it is absent and that is fine. Errors: kTableNotExist.
-  Result<std::shared_ptr<const meta::TableEntry>> DropTable(const model::TablePath& path, bool ignore_if_not_exists);
+  Result<std::shared_ptr<const meta::TableEntry>> DropTable(const model::TablePath& path,
+                                                            bool ignore_if_not_exists);
 
   using PropertyChanges = std::vector<std::pair<std::string, std::optional<std::string>>>;
   struct AlterPlan {
@@ -61,23 +69,30 @@ class Coordinator {
     bool enables_lake = false;
     bool adds_columns = false;
   };
-  /// Nothing when the table is absent and that is fine. Errors: kTableNotExist, kInvalidAlterTable, those of CREATE TABLE.
-  Result<std::optional<AlterPlan>> PlanAlterTable(const model::TablePath& path, const PropertyChanges& changes,
-                                                  std::vector<model::Column> new_columns, bool ignore_if_not_exists) const;
+  /// Nothing when the table is absent and that is fine. Errors: kTableNotExist, kInvalidAlterTable,
+  /// those of CREATE TABLE.
+  Result<std::optional<AlterPlan>> PlanAlterTable(const model::TablePath& path,
+                                                  const PropertyChanges& changes,
+                                                  std::vector<model::Column> new_columns,
+                                                  bool ignore_if_not_exists) const;
   Status CommitAlterTable(const AlterPlan& plan);
 
   using PartitionSpec = std::vector<std::pair<std::string, std::string>>;
-  /// The new partition's id, or nothing when it exists and that is fine. Errors: kTableNotExist, kTableNotPartitioned,
-  /// kPartitionSpecInvalid, kPartitionAlreadyExists, kPartitionMaxNum, kBucketMaxNum.
-  Result<std::optional<model::PartitionId>> CreatePartition(const model::TablePath& path, const PartitionSpec& spec,
+  /// The new partition's id, or nothing when it exists and that is fine. Errors: kTableNotExist,
+  /// kTableNotPartitioned, kPartitionSpecInvalid, kPartitionAlreadyExists, kPartitionMaxNum,
+  /// kBucketMaxNum.
+  Result<std::optional<model::PartitionId>> CreatePartition(const model::TablePath& path,
+                                                            const PartitionSpec& spec,
                                                             bool ignore_if_exists);
   /// Errors: kTableNotExist, kTableNotPartitioned, kPartitionSpecInvalid, kPartitionNotExists.
-  Result<std::optional<model::PartitionId>> DropPartition(const model::TablePath& path, const PartitionSpec& spec,
+  Result<std::optional<model::PartitionId>> DropPartition(const model::TablePath& path,
+                                                          const PartitionSpec& spec,
                                                           bool ignore_if_not_exists);
 
-  /// What auto partitioning asks for now, for all tables or one: creates and drops partitions. Failures are logged and tried
-  /// again at the next call. Returns the dropped ones.
-  std::vector<std::pair<model::TableId, model::PartitionId>> RunAutoPartition(std::optional<model::TableId> only);
+  /// What auto partitioning asks for now, for all tables or one: creates and drops partitions.
+  /// Failures are logged and tried again at the next call. Returns the dropped ones.
+  std::vector<std::pair<model::TableId, model::PartitionId>> RunAutoPartition(
+      std::optional<model::TableId> only);
 
   // Cluster settings.
   struct ConfigEntry {
@@ -100,11 +115,17 @@ class Coordinator {
 
   // Lake snapshots.
   using BucketOffsets = std::map<model::TableBucket, int64_t>;
-  /// Stores the offsets of a round, over those known before unless `ignore_previous`; returns the path of the file.
-  Result<std::string> PrepareLakeSnapshot(model::TableId table_id, const BucketOffsets& offsets, bool ignore_previous);
-  /// Registers a lake snapshot. `keep_from`: keep entries from that snapshot on (-1 = all); absent = only the new one.
-  Status CommitLakeSnapshot(model::TableId table_id, const meta::LakeState::Snapshot& snapshot, std::optional<int64_t> keep_from);
-  Result<BucketOffsets> ReadLakeOffsets(const std::string& path) const { return catalog_.ReadLakeOffsets(path); }
+  /// Stores the offsets of a round, over those known before unless `ignore_previous`; returns the
+  /// path of the file.
+  Result<std::string> PrepareLakeSnapshot(model::TableId table_id, const BucketOffsets& offsets,
+                                          bool ignore_previous);
+  /// Registers a lake snapshot. `keep_from`: keep entries from that snapshot on (-1 = all); absent
+  /// = only the new one.
+  Status CommitLakeSnapshot(model::TableId table_id, const meta::LakeState::Snapshot& snapshot,
+                            std::optional<int64_t> keep_from);
+  Result<BucketOffsets> ReadLakeOffsets(const std::string& path) const {
+    return catalog_.ReadLakeOffsets(path);
+  }
   TieringSchedule& tiering() { return tiering_; }
   Millis Now() const { return clock_.Now(); }
 
@@ -114,7 +135,8 @@ class Coordinator {
   Status LoadRules(const Settings& settings, model::ClusterRules& rules) const;
   Result<std::shared_ptr<const meta::TableEntry>> FindTable(const model::TablePath& path) const;
   Status CheckPartitionLimits(const meta::TableEntry& table) const;
-  void RunAutoPartition(const meta::TableEntry& table, std::vector<std::pair<model::TableId, model::PartitionId>>& dropped);
+  void RunAutoPartition(const meta::TableEntry& table,
+                        std::vector<std::pair<model::TableId, model::PartitionId>>& dropped);
 
   meta::Catalog& catalog_;
   const Clock& clock_;

@@ -1,6 +1,7 @@
+#include "coordinator/coordinator.h"
+
 #include <gtest/gtest.h>
 
-#include "coordinator/coordinator.h"
 #include "coordinator/tiering_schedule.h"
 #include "meta/embedded_tree.h"
 #include "testing/faulty_file_system.h"
@@ -91,13 +92,16 @@ class CoordinatorTest : public ::testing::Test {
   }
   static model::TableDescriptor Partitioned() {
     model::TableDescriptor descriptor;
-    descriptor.schema.columns = {{"id", model::MakeType(model::TypeRoot::kBigInt), {}, {}, 0}, {"dt", model::MakeType(model::TypeRoot::kString), {}, {}, 1}};
+    descriptor.schema.columns = {{"id", model::MakeType(model::TypeRoot::kBigInt), {}, {}, 0},
+                                 {"dt", model::MakeType(model::TypeRoot::kString), {}, {}, 1}};
     descriptor.schema.highest_field_id = 1;
     descriptor.partition_keys = {"dt"};
-    descriptor.properties = {{"table.auto-partition.enabled", "true"}, {"table.auto-partition.time-zone", "UTC"}};
+    descriptor.properties = {{"table.auto-partition.enabled", "true"},
+                             {"table.auto-partition.time-zone", "UTC"}};
     return descriptor;
   }
-  std::shared_ptr<const meta::TableEntry> Create(const char* name, model::TableDescriptor descriptor) {
+  std::shared_ptr<const meta::TableEntry> Create(const char* name,
+                                                 model::TableDescriptor descriptor) {
     const auto plan = coordinator_->PlanCreateTable({"fluss", name}, std::move(descriptor), false);
     EXPECT_THAT(plan, IsOk());
     return *coordinator_->CommitCreateTable(**plan);
@@ -114,10 +118,12 @@ TEST_F(CoordinatorTest, TheDefaultDatabaseIsThereAndStays) {
   Start();
   EXPECT_TRUE(coordinator_->view()->databases.contains("fluss"));
   EXPECT_FALSE(coordinator_->PlanDropDatabase("fluss", false, true).has_value());
-  EXPECT_THAT(coordinator_->CreateDatabase("fluss", {}, false), IsError(ErrorCode::kDatabaseAlreadyExist));
+  EXPECT_THAT(coordinator_->CreateDatabase("fluss", {}, false),
+              IsError(ErrorCode::kDatabaseAlreadyExist));
   EXPECT_THAT(coordinator_->CreateDatabase("fluss", {}, true), IsOk());
   EXPECT_THAT(coordinator_->CreateDatabase("__x", {}, false), IsError(ErrorCode::kInvalidDatabase));
-  EXPECT_THAT(coordinator_->PlanDropDatabase("nope", false, false), IsError(ErrorCode::kDatabaseNotExist));
+  EXPECT_THAT(coordinator_->PlanDropDatabase("nope", false, false),
+              IsError(ErrorCode::kDatabaseNotExist));
 }
 
 TEST_F(CoordinatorTest, PartitionsComeAheadOfTimeAndGoWhenTheirTimeIsOver) {
@@ -127,7 +133,8 @@ TEST_F(CoordinatorTest, PartitionsComeAheadOfTimeAndGoWhenTheirTimeIsOver) {
   (void)coordinator_->RunAutoPartition(id);
   const auto names = [&] {
     std::vector<std::string> out;
-    for (const auto& [name, partition] : coordinator_->view()->Find(id)->partitions) out.push_back(name);
+    for (const auto& [name, partition] : coordinator_->view()->Find(id)->partitions)
+      out.push_back(name);
     return out;
   };
   EXPECT_EQ(names(), (std::vector<std::string>{"20241111", "20241112"}));
@@ -135,9 +142,12 @@ TEST_F(CoordinatorTest, PartitionsComeAheadOfTimeAndGoWhenTheirTimeIsOver) {
   const auto dropped = coordinator_->RunAutoPartition(std::nullopt);
   EXPECT_EQ(dropped.size(), 2U);
   EXPECT_EQ(names(), (std::vector<std::string>{"20241120", "20241121"}));
-  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "2024-11-20"}}, false), IsError(ErrorCode::kPartitionSpecInvalid));
-  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "20241120"}}, false), IsError(ErrorCode::kPartitionAlreadyExists));
-  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"x", "20241120"}}, false), IsError(ErrorCode::kPartitionSpecInvalid));
+  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "2024-11-20"}}, false),
+              IsError(ErrorCode::kPartitionSpecInvalid));
+  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "20241120"}}, false),
+              IsError(ErrorCode::kPartitionAlreadyExists));
+  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"x", "20241120"}}, false),
+              IsError(ErrorCode::kPartitionSpecInvalid));
 }
 
 TEST_F(CoordinatorTest, LimitsOnPartitionsAndBucketsHold) {
@@ -145,8 +155,10 @@ TEST_F(CoordinatorTest, LimitsOnPartitionsAndBucketsHold) {
   model::TableDescriptor descriptor = Partitioned();
   descriptor.properties.clear();
   Create("t", descriptor);
-  for (const char* value : {"a", "b"}) EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", value}}, false), IsOk());
-  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "c"}}, false), IsError(ErrorCode::kPartitionMaxNum));
+  for (const char* value : {"a", "b"})
+    EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", value}}, false), IsOk());
+  EXPECT_THAT(coordinator_->CreatePartition({"fluss", "t"}, {{"dt", "c"}}, false),
+              IsError(ErrorCode::kPartitionMaxNum));
 }
 
 TEST_F(CoordinatorTest, TheLakeStaysOnWhileATableUsesIt) {
@@ -159,12 +171,14 @@ TEST_F(CoordinatorTest, TheLakeStaysOnWhileATableUsesIt) {
   const Status refused = coordinator_->AlterConfigs({off});
   ASSERT_THAT(refused, IsError(ErrorCode::kInvalidConfig));
   EXPECT_NE(refused.error().message.find("fluss.t"), std::string::npos) << "names the tables";
-  const auto plan = coordinator_->PlanAlterTable({"fluss", "t"}, {{"table.datalake.enabled", "false"}}, {}, false);
+  const auto plan = coordinator_->PlanAlterTable({"fluss", "t"},
+                                                 {{"table.datalake.enabled", "false"}}, {}, false);
   ASSERT_THAT(plan, IsOk());
   ASSERT_THAT(coordinator_->CommitAlterTable(**plan), IsOk());
   EXPECT_THAT(coordinator_->AlterConfigs({off}), IsOk());
   EXPECT_FALSE(coordinator_->rules().lake_enabled);
-  EXPECT_THAT(coordinator_->AlterConfigs({{"data.dir", "/x", Coordinator::ConfigOp::kSet}}), IsError(ErrorCode::kInvalidConfig));
+  EXPECT_THAT(coordinator_->AlterConfigs({{"data.dir", "/x", Coordinator::ConfigOp::kSet}}),
+              IsError(ErrorCode::kInvalidConfig));
 }
 
 TEST_F(CoordinatorTest, LakeOffsetsAreMergedOverThoseKnownBefore) {
@@ -185,7 +199,8 @@ TEST_F(CoordinatorTest, LakeOffsetsAreMergedOverThoseKnownBefore) {
   EXPECT_EQ(lake->offsets, (Coordinator::BucketOffsets{{b0, 10}, {b1, 20}}));
   EXPECT_EQ(lake->snapshots.size(), 1U);
   EXPECT_FALSE(*files_.Exists(*first)) << "offsets that nobody names are removed";
-  EXPECT_THAT(coordinator_->CommitLakeSnapshot(99, {2, *second, *second}, std::nullopt), IsError(ErrorCode::kTableNotExist));
+  EXPECT_THAT(coordinator_->CommitLakeSnapshot(99, {2, *second, *second}, std::nullopt),
+              IsError(ErrorCode::kTableNotExist));
 }
 
 }  // namespace

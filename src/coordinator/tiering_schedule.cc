@@ -4,7 +4,8 @@
 
 namespace strom::coordinator {
 
-void TieringSchedule::Register(model::TableId id, Millis freshness, bool tiered_before, Millis now) {
+void TieringSchedule::Register(model::TableId id, Millis freshness, bool tiered_before,
+                               Millis now) {
   Table table;
   table.freshness = freshness;
   table.round_started = tiered_before ? now - freshness : 0;
@@ -28,7 +29,8 @@ void TieringSchedule::RowsArrived(model::TableId id, Millis now) {
 
 void TieringSchedule::Schedule(Table& table, Millis now) {
   table.status.state = State::kScheduled;
-  table.status.due = table.round_started == 0 ? now : std::max(now, table.round_started + table.freshness);
+  table.status.due =
+      table.round_started == 0 ? now : std::max(now, table.round_started + table.freshness);
 }
 
 void TieringSchedule::Enqueue(model::TableId id, Table& table) {
@@ -53,7 +55,8 @@ std::optional<TieringSchedule::Assignment> TieringSchedule::Take(Millis now) {
     const model::TableId id = queue_.front();
     queue_.pop_front();
     const auto it = tables_.find(id);
-    if (it == tables_.end() || it->second.status.state != State::kPending) continue;  // dropped meanwhile
+    if (it == tables_.end() || it->second.status.state != State::kPending)
+      continue;  // dropped meanwhile
     Table& table = it->second;
     table.status.state = State::kTiering;
     table.heartbeat = now;
@@ -66,10 +69,11 @@ std::optional<TieringSchedule::Assignment> TieringSchedule::Take(Millis now) {
 
 Result<TieringSchedule::Table*> TieringSchedule::Find(const Assignment& assignment) {
   const auto it = tables_.find(assignment.table_id);
-  if (it == tables_.end()) return Err(ErrorCode::kTableNotExist, "table {} is not tiered", assignment.table_id);
+  if (it == tables_.end())
+    return Err(ErrorCode::kTableNotExist, "table {} is not tiered", assignment.table_id);
   if (it->second.status.epoch != assignment.epoch) {
-    return Err(ErrorCode::kFencedTieringEpoch, "tiering epoch {} of table {} is over, it has {}", assignment.epoch,
-               assignment.table_id, it->second.status.epoch);
+    return Err(ErrorCode::kFencedTieringEpoch, "tiering epoch {} of table {} is over, it has {}",
+               assignment.epoch, assignment.table_id, it->second.status.epoch);
   }
   return &it->second;
 }

@@ -13,10 +13,11 @@ namespace strom::coordinator {
 
 /// Decides which lake table is tiered when, and who may do it.
 ///
-/// No clock, no thread: facts and `now` come in. A table is idle until rows arrive that the lake does not have; its first round
-/// is then due at once and later ones one freshness after the start of the one before, so that a row is in the lake one freshness
-/// and one round after it arrived. Each assignment has a new epoch, and only its holder is heard (upstream's rules; what differs
-/// is that a failed table waits before it is tried again, and that an idle table is not handed out).
+/// No clock, no thread: facts and `now` come in. A table is idle until rows arrive that the lake
+/// does not have; its first round is then due at once and later ones one freshness after the start
+/// of the one before, so that a row is in the lake one freshness and one round after it arrived.
+/// Each assignment has a new epoch, and only its holder is heard (upstream's rules; what differs is
+/// that a failed table waits before it is tried again, and that an idle table is not handed out).
 class TieringSchedule {
  public:
   static constexpr Millis kHeartbeatTimeout = 120'000;
@@ -46,7 +47,8 @@ class TieringSchedule {
   void Tick(Millis now);
   /// The next table to be tiered, now in the caller's hands.
   std::optional<Assignment> Take(Millis now);
-  /// Errors of the three: kTableNotExist, kFencedTieringEpoch; of a heartbeat also kUnknownServerError (not being tiered).
+  /// Errors of the three: kTableNotExist, kFencedTieringEpoch; of a heartbeat also
+  /// kUnknownServerError (not being tiered).
   strom::Status Heartbeat(const Assignment& assignment, Millis now);
   strom::Status Finish(const Assignment& assignment, bool again_at_once, Millis now);
   strom::Status Fail(const Assignment& assignment, Millis now);

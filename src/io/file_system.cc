@@ -54,7 +54,8 @@ Result<std::string> LocalPath(const std::string& location) {
     path.erase(0, 5);
     while (path.starts_with("//")) path.erase(0, 1);
   } else if (path.find("://") != std::string::npos) {
-    return Err(ErrorCode::kUnsupported, "'{}': only local paths and file: are supported by this build", location);
+    return Err(ErrorCode::kUnsupported,
+               "'{}': only local paths and file: are supported by this build", location);
   }
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;

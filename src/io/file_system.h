@@ -10,7 +10,8 @@
 
 namespace strom::io {
 
-/// An open file. Reads may come from several threads; writes from its owner only. All offsets are in bytes.
+/// An open file. Reads may come from several threads; writes from its owner only. All offsets are
+/// in bytes.
 class File {
  public:
   virtual ~File() = default;
@@ -51,7 +52,8 @@ class FileSystem {
   virtual Status RemoveTree(const std::string& path) = 0;
   /// Puts `from` in the place of `to`, at once.
   virtual Status Replace(const std::string& from, const std::string& to) = 0;
-  /// Gives the contents of `from` the name `to` as well. Errors: kAlreadyExists when `to` exists; never overwrites.
+  /// Gives the contents of `from` the name `to` as well. Errors: kAlreadyExists when `to` exists;
+  /// never overwrites.
   virtual Status LinkNew(const std::string& from, const std::string& to) = 0;
   /// Waits until the names in a folder are on the disk.
   virtual Status SyncDirectory(const std::string& path) = 0;
@@ -63,10 +65,12 @@ FileSystem& LocalFiles();
 /// The whole content. Errors: kNotFound, kIo.
 Result<Bytes> ReadWholeFile(FileSystem& files, const std::string& path);
 
-/// Writes beside the target, syncs, then replaces it: readers see the old content or the new, also after a crash.
+/// Writes beside the target, syncs, then replaces it: readers see the old content or the new, also
+/// after a crash.
 Status WriteFileAtomically(FileSystem& files, const std::string& path, ByteView content);
 
-/// Creates `path` with `content` at once, or fails with kAlreadyExists; of two racers exactly one wins.
+/// Creates `path` with `content` at once, or fails with kAlreadyExists; of two racers exactly one
+/// wins.
 Status CreateFileExclusively(FileSystem& files, const std::string& path, ByteView content);
 
 std::string ParentOf(const std::string& path);

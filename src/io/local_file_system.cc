@@ -1,11 +1,11 @@
+#include <cerrno>
+#include <filesystem>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <filesystem>
 
 #include "io/file_system.h"
 
@@ -22,7 +22,8 @@ std::unexpected<Error> IoError(const char* verb, const std::string& path) {
 
 class LocalFile final : public File {
  public:
-  LocalFile(std::string path, int fd, int64_t size) : path_(std::move(path)), fd_(fd), size_(size) {}
+  LocalFile(std::string path, int fd, int64_t size)
+      : path_(std::move(path)), fd_(fd), size_(size) {}
   ~LocalFile() override { ::close(fd_); }
   LocalFile(const LocalFile&) = delete;
   LocalFile& operator=(const LocalFile&) = delete;
@@ -30,7 +31,8 @@ class LocalFile final : public File {
   Result<size_t> ReadAt(int64_t offset, char* into, size_t size) const override {
     size_t done = 0;
     while (done < size) {
-      const ssize_t got = ::pread(fd_, into + done, size - done, offset + static_cast<int64_t>(done));
+      const ssize_t got =
+          ::pread(fd_, into + done, size - done, offset + static_cast<int64_t>(done));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return IoError("read", path_);
       if (got == 0) break;
@@ -96,7 +98,9 @@ class LocalFileSystem final : public FileSystem {
   Result<std::unique_ptr<File>> OpenForAppend(const std::string& path) override {
     return Open(path, O_RDWR | O_CREAT | O_CLOEXEC);
   }
-  Result<std::unique_ptr<File>> OpenForRead(const std::string& path) override { return Open(path, O_RDONLY | O_CLOEXEC); }
+  Result<std::unique_ptr<File>> OpenForRead(const std::string& path) override {
+    return Open(path, O_RDONLY | O_CLOEXEC);
+  }
 
   Result<bool> Exists(const std::string& path) override {
     struct stat facts;
@@ -108,7 +112,8 @@ class LocalFileSystem final : public FileSystem {
   Result<std::vector<Entry>> List(const std::string& path) override {
     std::vector<Entry> entries;
     std::error_code fault;
-    for (std::filesystem::directory_iterator it(path, fault), end; !fault && it != end; it.increment(fault)) {
+    for (std::filesystem::directory_iterator it(path, fault), end; !fault && it != end;
+         it.increment(fault)) {
       entries.push_back(Entry{it->path().filename().string(), it->is_directory()});
     }
     if (fault) {

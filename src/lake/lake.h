@@ -1,11 +1,11 @@
 #pragma once
-#include <arrow/type_fwd.h>
-
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <arrow/type_fwd.h>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -13,7 +13,8 @@
 
 namespace strom::lake {
 
-/// Catalog options as the cluster has them, without their `datalake.<format>.` prefix ("warehouse", "metastore", ...).
+/// Catalog options as the cluster has them, without their `datalake.<format>.` prefix ("warehouse",
+/// "metastore", ...).
 using CatalogOptions = std::map<std::string, std::string>;
 
 /// A data file that was written and is not part of the table yet.
@@ -25,11 +26,13 @@ class LakeFile {
 };
 using LakeFiles = std::vector<std::unique_ptr<LakeFile>>;
 
-/// Writes the rows of one bucket (of one partition) of a round. Blocking; one owner. Memory: one row group.
+/// Writes the rows of one bucket (of one partition) of a round. Blocking; one owner. Memory: one
+/// row group.
 class LakeWriter {
  public:
   virtual ~LakeWriter() = default;
-  /// `rows`: the stream table's columns in schema order, one log batch whose first row has `base_offset`.
+  /// `rows`: the stream table's columns in schema order, one log batch whose first row has
+  /// `base_offset`.
   virtual Status Write(const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp) = 0;
   /// Closes the files and makes them durable.
   virtual Result<LakeFiles> Finish() = 0;
@@ -61,9 +64,11 @@ class LakeTable {
  public:
   virtual ~LakeTable() = default;
 
-  virtual Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows, int32_t bucket) = 0;
-  /// Adds `files` as one snapshot that names `offsets_path`; an empty list makes an empty snapshot. Returns its id.
-  /// Errors: kConflict (gave up after losing the race too often), kOutcomeUnknown, kIo.
+  virtual Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows,
+                                                        int32_t bucket) = 0;
+  /// Adds `files` as one snapshot that names `offsets_path`; an empty list makes an empty snapshot.
+  /// Returns its id. Errors: kConflict (gave up after losing the race too often), kOutcomeUnknown,
+  /// kIo.
   virtual Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) = 0;
   /// Removes files that will never be committed.
   virtual void Discard(const LakeFiles& files) = 0;
@@ -86,11 +91,14 @@ class LakeCatalog {
  public:
   virtual ~LakeCatalog() = default;
 
-  /// Creates the lake table of a stream table, with its system columns. An empty table of ours with equal columns is taken over;
-  /// so is one with rows when `may_have_rows` (the lake is switched on again).
-  /// Errors: kLakeTableAlreadyExist (a foreign, different or filled table; nothing was changed), kInvalidTable, kIo.
-  virtual Status CreateTable(const model::TablePath& path, const model::TableDescriptor& descriptor, bool may_have_rows) = 0;
-  /// Adds the columns of `after` that the lake table lacks. Errors: kLakeTableAlreadyExist (it differs otherwise), kNotFound, kIo.
+  /// Creates the lake table of a stream table, with its system columns. An empty table of ours with
+  /// equal columns is taken over; so is one with rows when `may_have_rows` (the lake is switched on
+  /// again). Errors: kLakeTableAlreadyExist (a foreign, different or filled table; nothing was
+  /// changed), kInvalidTable, kIo.
+  virtual Status CreateTable(const model::TablePath& path, const model::TableDescriptor& descriptor,
+                             bool may_have_rows) = 0;
+  /// Adds the columns of `after` that the lake table lacks. Errors: kLakeTableAlreadyExist (it
+  /// differs otherwise), kNotFound, kIo.
   virtual Status AddColumns(const model::TablePath& path, const model::TableDescriptor& after) = 0;
   /// Errors: kNotFound.
   virtual Result<std::unique_ptr<LakeTable>> OpenTable(const model::TablePath& path) = 0;
@@ -98,7 +106,9 @@ class LakeCatalog {
   virtual std::string LocationOf(const model::TablePath& path) const = 0;
 };
 
-/// Errors: kInvalidConfig naming the option, kUnsupported for a format or catalog kind that cannot be written.
-Result<std::unique_ptr<LakeCatalog>> OpenCatalog(model::LakeFormat format, const CatalogOptions& options);
+/// Errors: kInvalidConfig naming the option, kUnsupported for a format or catalog kind that cannot
+/// be written.
+Result<std::unique_ptr<LakeCatalog>> OpenCatalog(model::LakeFormat format,
+                                                 const CatalogOptions& options);
 
 }  // namespace strom::lake

@@ -3,10 +3,13 @@
 
 namespace strom::lake {
 
-Result<std::unique_ptr<LakeCatalog>> OpenCatalog(model::LakeFormat format, const CatalogOptions& options) {
+Result<std::unique_ptr<LakeCatalog>> OpenCatalog(model::LakeFormat format,
+                                                 const CatalogOptions& options) {
   switch (format) {
     case model::LakeFormat::kPaimon: return paimon::OpenPaimonCatalog(options);
-    default: return Err(ErrorCode::kUnsupported, "lake tables of format '{}' are not supported by this version", NameOf(format));
+    default:
+      return Err(ErrorCode::kUnsupported,
+                 "lake tables of format '{}' are not supported by this version", NameOf(format));
   }
 }
 

@@ -8,10 +8,13 @@ namespace strom::log {
 
 constexpr size_t kOffsetDigits = 20;
 
-std::string FileNameOf(int64_t offset, const char* suffix) { return fmt::format("{:020}{}", offset, suffix); }
+std::string FileNameOf(int64_t offset, const char* suffix) {
+  return fmt::format("{:020}{}", offset, suffix);
+}
 
 std::optional<int64_t> OffsetInName(const std::string& name, const char* suffix) {
-  if (name.size() != kOffsetDigits + std::strlen(suffix) || !name.ends_with(suffix)) return std::nullopt;
+  if (name.size() != kOffsetDigits + std::strlen(suffix) || !name.ends_with(suffix))
+    return std::nullopt;
   int64_t offset = 0;
   const auto [end, fault] = std::from_chars(name.data(), name.data() + kOffsetDigits, offset);
   if (fault != std::errc() || end != name.data() + kOffsetDigits || offset < 0) return std::nullopt;
@@ -57,7 +60,8 @@ std::vector<TimeIndexEntry> DecodeTimeIndex(ByteView bytes, int64_t segment_base
     const auto timestamp = in.Be<int64_t>();
     const TimeIndexEntry entry{timestamp, segment_base + in.Be<int32_t>()};
     const bool ascends = entries.empty() ? entry.base_offset >= segment_base && timestamp > 0
-                                         : timestamp > entries.back().timestamp && entry.base_offset > entries.back().base_offset;
+                                         : timestamp > entries.back().timestamp &&
+                                               entry.base_offset > entries.back().base_offset;
     if (!ascends) break;
     entries.push_back(entry);
   }

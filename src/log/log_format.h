@@ -39,7 +39,8 @@ struct TimeIndexEntry {
 
 Bytes EncodeIndex(const std::vector<IndexEntry>& entries, int64_t segment_base);
 Bytes EncodeTimeIndex(const std::vector<TimeIndexEntry>& entries, int64_t segment_base);
-/// Reads entries while they ascend; zeros that a crash left behind, and everything after the first fault, are dropped.
+/// Reads entries while they ascend; zeros that a crash left behind, and everything after the first
+/// fault, are dropped.
 std::vector<IndexEntry> DecodeIndex(ByteView bytes, int64_t segment_base);
 std::vector<TimeIndexEntry> DecodeTimeIndex(ByteView bytes, int64_t segment_base);
 

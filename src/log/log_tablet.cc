@@ -11,7 +11,8 @@ namespace {
 using record::LogBatches;
 using record::LogBatchView;
 
-constexpr size_t kStampBytes = LogBatchView::kCrcAt;  // base offset, length, magic, timestamp: all before the checksum
+constexpr size_t kStampBytes =
+    LogBatchView::kCrcAt;  // base offset, length, magic, timestamp: all before the checksum
 
 }  // namespace
 
@@ -26,7 +27,8 @@ Result<std::unique_ptr<LogTablet>> LogTablet::Open(io::FileSystem& files, Option
 
 Status LogTablet::LoadSegments() {
   auto listed = files_.List(options_.dir);
-  if (!listed && listed.error().code != ErrorCode::kNotFound) return std::unexpected(listed.error());
+  if (!listed && listed.error().code != ErrorCode::kNotFound)
+    return std::unexpected(listed.error());
   std::vector<int64_t> bases;
   if (listed) {
     directory_made_ = true;
@@ -38,16 +40,19 @@ Status LogTablet::LoadSegments() {
       const auto time_index = OffsetInName(entry.name, kTimeIndexSuffix);
       const bool orphan = (index && !std::ranges::binary_search(bases, *index)) ||
                           (time_index && !std::ranges::binary_search(bases, *time_index));
-      if (orphan || entry.name.ends_with(".tmp")) STROM_TRY(files_.Remove(options_.dir + "/" + entry.name));
+      if (orphan || entry.name.ends_with(".tmp"))
+        STROM_TRY(files_.Remove(options_.dir + "/" + entry.name));
     }
   }
   if (bases.empty()) bases.push_back(0);
   for (const int64_t base : bases) {
-    segments_.push_back(std::make_unique<Segment>(files_, options_.dir, base, options_.index_interval_bytes));
+    segments_.push_back(
+        std::make_unique<Segment>(files_, options_.dir, base, options_.index_interval_bytes));
   }
   if (!listed) return {};
 
-  // Writers are restored from the newest snapshot at or below the end, and from the batches after it.
+  // Writers are restored from the newest snapshot at or below the end, and from the batches after
+  // it.
   const int64_t trusted = options_.clean ? INT64_MAX : options_.flushed_offset;
   int64_t snapshot_offset = -1;
   for (const std::string& name : SnapshotNames()) {
@@ -57,7 +62,9 @@ Status LogTablet::LoadSegments() {
     if (content && writers_.LoadJson(*content)) snapshot_offset = offset;
   }
   const int64_t replay_from = std::max<int64_t>(snapshot_offset, 0);
-  const auto remember = [this](const LogBatchView& batch) { writers_.Remember(batch, batch.base_offset(), batch.timestamp()); };
+  const auto remember = [this](const LogBatchView& batch) {
+    writers_.Remember(batch, batch.base_offset(), batch.timestamp());
+  };
 
   for (size_t i = 0; i < segments_.size(); ++i) {
     Segment& segment = *segments_[i];
@@ -77,15 +84,16 @@ Status LogTablet::LoadSegments() {
     STROM_ASSIGN(end_offset_, segment.Recover(trusted, replay_from, remember));
     max_timestamp_ = std::max(max_timestamp_, segment.max_timestamp());
     if (!last && end_offset_ != next_base) {  // a fault inside: what follows cannot be trusted
-      LogWarn("{}: {} is damaged at offset {}; {} later segments are dropped", options_.bucket.ToString(), options_.dir,
-              end_offset_, segments_.size() - i - 1);
+      LogWarn("{}: {} is damaged at offset {}; {} later segments are dropped",
+              options_.bucket.ToString(), options_.dir, end_offset_, segments_.size() - i - 1);
       while (segments_.size() > i + 1) {
         STROM_TRY(segments_.back()->Delete());
         segments_.pop_back();
       }
     }
   }
-  if (segments_.back()->size() == 0) end_offset_ = std::max(end_offset_, segments_.back()->base_offset());
+  if (segments_.back()->size() == 0)
+    end_offset_ = std::max(end_offset_, segments_.back()->base_offset());
   return {};
 }
 
@@ -101,7 +109,8 @@ std::vector<std::string> LogTablet::SnapshotNames() const {
 
 Result<LogTablet::Appended> LogTablet::Append(ByteView bytes, Millis now) {
   if (broken_) {
-    return Err(ErrorCode::kLogStorage, "{} refuses writes after a failed write to {}", options_.bucket.ToString(), options_.dir);
+    return Err(ErrorCode::kLogStorage, "{} refuses writes after a failed write to {}",
+               options_.bucket.ToString(), options_.dir);
   }
   Appended appended;
   std::vector<LogBatchView> batches;
@@ -145,7 +154,8 @@ Result<LogTablet::Appended> LogTablet::Append(ByteView bytes, Millis now) {
   }
 
   const bool too_far = next - active().base_offset() > INT32_MAX;
-  if (active().size() > 0 && (active().size() + appended.bytes > options_.segment_bytes || too_far)) STROM_TRY(Roll(end_offset_));
+  if (active().size() > 0 && (active().size() + appended.bytes > options_.segment_bytes || too_far))
+    STROM_TRY(Roll(end_offset_));
   if (!directory_made_) {
     STROM_TRY(files_.MakeDirectories(options_.dir));
     directory_made_ = true;
@@ -153,7 +163,8 @@ Result<LogTablet::Appended> LogTablet::Append(ByteView bytes, Millis now) {
   const Segment::Appended facts{end_offset_, next - 1, timestamp, appended.bytes};
   if (const Status written = active().Append(parts, facts); !written) {
     broken_ = true;
-    return Err(ErrorCode::kLogStorage, "{}: {}", options_.bucket.ToString(), written.error().message);
+    return Err(ErrorCode::kLogStorage, "{}: {}", options_.bucket.ToString(),
+               written.error().message);
   }
   appended.first_offset = end_offset_;
   appended.end_offset = next;
@@ -169,12 +180,14 @@ Result<LogTablet::Appended> LogTablet::Append(ByteView bytes, Millis now) {
 
 Status LogTablet::Roll(int64_t base_offset) {
   active().Seal();
-  segments_.push_back(std::make_unique<Segment>(files_, options_.dir, base_offset, options_.index_interval_bytes));
+  segments_.push_back(
+      std::make_unique<Segment>(files_, options_.dir, base_offset, options_.index_interval_bytes));
   return {};
 }
 
 size_t LogTablet::SegmentAt(int64_t offset) const {
-  const auto after = std::ranges::upper_bound(segments_, offset, {}, [](const auto& s) { return s->base_offset(); });
+  const auto after = std::ranges::upper_bound(segments_, offset, {},
+                                              [](const auto& s) { return s->base_offset(); });
   return after == segments_.begin() ? 0 : static_cast<size_t>(after - segments_.begin()) - 1;
 }
 
@@ -191,21 +204,24 @@ void LogTablet::AddHint(const Segment& segment, int64_t offset, int64_t position
   next_hint_ = (next_hint_ + 1) % hints_.size();
 }
 
-Result<SharedBytes> LogTablet::Read(int64_t offset, const ReadLimits& limits, const ProjectionRequest* projection) {
+Result<SharedBytes> LogTablet::Read(int64_t offset, const ReadLimits& limits,
+                                    const ProjectionRequest* projection) {
   if (offset < start_offset() || offset > end_offset_) {
-    return Err(ErrorCode::kLogOffsetOutOfRange, "{} has the offsets {} to {}, {} was asked for", options_.bucket.ToString(),
-               start_offset(), end_offset_, offset);
+    return Err(ErrorCode::kLogOffsetOutOfRange, "{} has the offsets {} to {}, {} was asked for",
+               options_.bucket.ToString(), start_offset(), end_offset_, offset);
   }
   for (size_t i = SegmentAt(offset); i < segments_.size() && offset < limits.end_offset; ++i) {
     const Segment& segment = *segments_[i];
     STROM_ASSIGN(const int64_t position, segment.PositionOf(offset, HintFor(segment, offset)));
     if (position >= segment.size()) continue;  // a gap at the segment's end
-    return projection == nullptr ? ReadWhole(segment, position, limits) : ReadProjected(segment, position, limits, *projection);
+    return projection == nullptr ? ReadWhole(segment, position, limits)
+                                 : ReadProjected(segment, position, limits, *projection);
   }
   return SharedBytes();
 }
 
-Result<SharedBytes> LogTablet::ReadWhole(const Segment& segment, int64_t position, const ReadLimits& limits) {
+Result<SharedBytes> LogTablet::ReadWhole(const Segment& segment, int64_t position,
+                                         const ReadLimits& limits) {
   char header[LogBatchView::kHeaderBytes];
   STROM_TRY(segment.ReadExactly(position, header, sizeof header));
   const LogBatchView first(ByteView(header, sizeof header));
@@ -232,7 +248,8 @@ Result<SharedBytes> LogTablet::ReadWhole(const Segment& segment, int64_t positio
   return SharedBytes(all.substr(0, end), std::move(buffer));
 }
 
-Result<SharedBytes> LogTablet::ReadProjected(const Segment& segment, int64_t position, const ReadLimits& limits,
+Result<SharedBytes> LogTablet::ReadProjected(const Segment& segment, int64_t position,
+                                             const ReadLimits& limits,
                                              const ProjectionRequest& request) {
   Bytes out;
   int64_t next_offset = -1;
@@ -243,11 +260,16 @@ Result<SharedBytes> LogTablet::ReadProjected(const Segment& segment, int64_t pos
     STROM_ASSIGN(const int64_t batch_bytes, LogBatchView::SizeAt(ByteView(header, sizeof header)));
     if (batch.next_offset() > limits.end_offset) break;
     const std::shared_ptr<const model::Schema> schema = request.schema_of(batch.schema_id());
-    if (!schema) return Err(ErrorCode::kSchemaNotExist, "schema {} of {} does not exist", batch.schema_id(), options_.bucket.ToString());
-    const auto read = [&](int64_t at, char* into, size_t size) { return segment.ReadExactly(position + at, into, size); };
+    if (!schema)
+      return Err(ErrorCode::kSchemaNotExist, "schema {} of {} does not exist", batch.schema_id(),
+                 options_.bucket.ToString());
+    const auto read = [&](int64_t at, char* into, size_t size) {
+      return segment.ReadExactly(position + at, into, size);
+    };
     const size_t before = out.size();
     STROM_TRY(request.projection.Project(*schema, batch_bytes, read, out));
-    if (static_cast<int64_t>(out.size()) > limits.max_bytes && !(before == 0 && limits.at_least_one)) {
+    if (static_cast<int64_t>(out.size()) > limits.max_bytes &&
+        !(before == 0 && limits.at_least_one)) {
       out.resize(before);
       break;
     }
@@ -307,14 +329,16 @@ Result<int> LogTablet::DeleteExpired(Millis expire_before, int64_t limit_offset,
   };
   if (roll_active && expired(active()) && end_offset_ <= limit_offset) STROM_TRY(Roll(end_offset_));
   int deleted = 0;
-  while (segments_.size() > 1 && expired(*segments_.front()) && segments_[1]->base_offset() <= limit_offset) {
+  while (segments_.size() > 1 && expired(*segments_.front()) &&
+         segments_[1]->base_offset() <= limit_offset) {
     STROM_TRY(segments_.front()->Delete());
     segments_.erase(segments_.begin());
     ++deleted;
   }
   // An empty newest segment must leave a file, or the next start would number rows from 0 again.
   if (deleted > 0 && segments_.size() == 1 && active().size() == 0) {
-    STROM_TRY(files_.OpenForAppend(options_.dir + "/" + FileNameOf(active().base_offset(), kLogSuffix)));
+    STROM_TRY(
+        files_.OpenForAppend(options_.dir + "/" + FileNameOf(active().base_offset(), kLogSuffix)));
   }
   return deleted;
 }

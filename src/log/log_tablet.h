@@ -18,20 +18,23 @@
 
 namespace strom::log {
 
-/// One bucket's log: batches of rows in segment files, appended at the end, cut at the front by retention.
+/// One bucket's log: batches of rows in segment files, appended at the end, cut at the front by
+/// retention.
 ///
-/// Offsets number rows from 0. Invariant: start_offset <= flushed_offset <= end_offset; segments follow each other.
-/// Owner: one shard. Append reaches the page cache, which survives the process; MakeFlush gives a job that waits for the disk and
-/// may run on any thread. A tablet without rows has no file. On disk: docs/formats/log.md (Apache Fluss 0.9).
+/// Offsets number rows from 0. Invariant: start_offset <= flushed_offset <= end_offset; segments
+/// follow each other. Owner: one shard. Append reaches the page cache, which survives the process;
+/// MakeFlush gives a job that waits for the disk and may run on any thread. A tablet without rows
+/// has no file. On disk: docs/formats/log.md (Apache Fluss 0.9).
 class LogTablet {
  public:
   struct Options {
     model::TableBucket bucket;
     std::string dir;
-    int64_t segment_bytes = int64_t{1} << 30;  // roll when the next batches would pass this; at most 2^31 - 1
+    int64_t segment_bytes = int64_t{1}
+                            << 30;  // roll when the next batches would pass this; at most 2^31 - 1
     int64_t index_interval_bytes = 4096;
-    int64_t flushed_offset = 0;     // everything below was synced: recovery trusts it
-    bool clean = false;             // the last owner closed the log in order
+    int64_t flushed_offset = 0;  // everything below was synced: recovery trusts it
+    bool clean = false;          // the last owner closed the log in order
   };
 
   /// Opens or creates the log; cuts a torn tail. Errors: kIo, kCorrupt.
@@ -43,14 +46,15 @@ class LogTablet {
     int64_t bytes = 0;          // written; 0 for a duplicate
     bool duplicate = false;
   };
-  /// Appends the whole batches of `batches`, stamping base offsets and one commit time; a cut batch at the end is left out. When
-  /// one of them was written before, nothing is written and its old offsets come back.
-  /// Errors: kCorruptRecord, kOutOfOrderSequence, kStorage (disk; from then on every append fails).
+  /// Appends the whole batches of `batches`, stamping base offsets and one commit time; a cut batch
+  /// at the end is left out. When one of them was written before, nothing is written and its old
+  /// offsets come back. Errors: kCorruptRecord, kOutOfOrderSequence, kStorage (disk; from then on
+  /// every append fails).
   Result<Appended> Append(ByteView batches, Millis now);
 
   struct ReadLimits {
     int64_t max_bytes = 0;
-    int64_t end_offset = 0;    // only batches that end at or below
+    int64_t end_offset = 0;     // only batches that end at or below
     bool at_least_one = false;  // one batch even when it is larger than max_bytes
   };
   /// How a projecting read finds the schema of a batch.
@@ -59,11 +63,13 @@ class LogTablet {
     const record::Projection& projection;
     const SchemaOf& schema_of;
   };
-  /// Whole batches from the one that holds `offset` on. Errors: kLogOffsetOutOfRange, kIo, kCorrupt, and with a projection
-  /// kInvalidColumnProjection, kSchemaNotExist.
-  Result<SharedBytes> Read(int64_t offset, const ReadLimits& limits, const ProjectionRequest* projection = nullptr);
+  /// Whole batches from the one that holds `offset` on. Errors: kLogOffsetOutOfRange, kIo,
+  /// kCorrupt, and with a projection kInvalidColumnProjection, kSchemaNotExist.
+  Result<SharedBytes> Read(int64_t offset, const ReadLimits& limits,
+                           const ProjectionRequest* projection = nullptr);
 
-  /// The base offset of the first batch with a commit time of at least `timestamp`; end_offset() when there is none.
+  /// The base offset of the first batch with a commit time of at least `timestamp`; end_offset()
+  /// when there is none.
   Result<int64_t> OffsetForTimestamp(Millis timestamp) const;
 
   int64_t start_offset() const { return segments_.front()->base_offset(); }
@@ -90,8 +96,9 @@ class LogTablet {
   Result<FlushJob> MakeFlush();
   void Flushed(int64_t end_offset) { flushed_offset_ = std::max(flushed_offset_, end_offset); }
 
-  /// Deletes segments that end at or below `limit_offset` and whose rows are all older than `expire_before`; with `roll_active`
-  /// also the newest one, after a new empty one was begun. Returns how many went.
+  /// Deletes segments that end at or below `limit_offset` and whose rows are all older than
+  /// `expire_before`; with `roll_active` also the newest one, after a new empty one was begun.
+  /// Returns how many went.
   Result<int> DeleteExpired(Millis expire_before, int64_t limit_offset, bool roll_active);
   void ExpireWriters(Millis before) { writers_.Expire(before); }
 
@@ -107,8 +114,8 @@ class LogTablet {
   size_t SegmentAt(int64_t offset) const;
   std::optional<int64_t> HintFor(const Segment& segment, int64_t offset) const;
   Result<SharedBytes> ReadWhole(const Segment& segment, int64_t position, const ReadLimits& limits);
-  Result<SharedBytes> ReadProjected(const Segment& segment, int64_t position, const ReadLimits& limits,
-                                    const ProjectionRequest& projection);
+  Result<SharedBytes> ReadProjected(const Segment& segment, int64_t position,
+                                    const ReadLimits& limits, const ProjectionRequest& projection);
   void AddHint(const Segment& segment, int64_t offset, int64_t position);
   std::vector<std::string> SnapshotNames() const;
 

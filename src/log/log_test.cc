@@ -30,7 +30,8 @@ LogTablet::Options TestOptions(int64_t segment_bytes = 2000) {
 }
 
 /// A batch of INDEXED-like records; their content is no matter to the log.
-Bytes MakeBatch(int32_t records, int64_t writer = record::kNoWriter, int32_t sequence = -1, size_t payload = 60) {
+Bytes MakeBatch(int32_t records, int64_t writer = record::kNoWriter, int32_t sequence = -1,
+                size_t payload = 60) {
   BatchHeader header;
   header.record_count = records;
   header.writer_id = writer;
@@ -38,7 +39,8 @@ Bytes MakeBatch(int32_t records, int64_t writer = record::kNoWriter, int32_t seq
   return BuildLogBatch(header, Bytes(payload, 'x'));
 }
 
-std::unique_ptr<LogTablet> MustOpen(io::FileSystem& files, const LogTablet::Options& options = TestOptions()) {
+std::unique_ptr<LogTablet> MustOpen(io::FileSystem& files,
+                                    const LogTablet::Options& options = TestOptions()) {
   auto log = LogTablet::Open(files, options);
   EXPECT_THAT(log, IsOk());
   return std::move(*log);
@@ -95,7 +97,8 @@ TEST(LogTablet, NumbersRowsFromZeroAndReadsFromAnyOffset) {
   for (int64_t offset = 0; offset < 150; ++offset) {
     const auto batches = ReadAll(*log, offset);
     ASSERT_FALSE(batches.empty());
-    EXPECT_EQ(batches.front().first, offset / 3 * 3) << "begins with the batch that holds the offset";
+    EXPECT_EQ(batches.front().first, offset / 3 * 3)
+        << "begins with the batch that holds the offset";
     EXPECT_EQ(batches.back().second, 150);
   }
 }
@@ -113,10 +116,13 @@ TEST(LogTablet, ReadsStopAtTheLimits) {
   const auto log = MustOpen(files);
   for (int i = 0; i < 5; ++i) ASSERT_THAT(log->Append(MakeBatch(2), kNow), IsOk());
   const auto batch_bytes = static_cast<int64_t>(MakeBatch(2).size());
-  EXPECT_EQ(static_cast<int64_t>(log->Read(0, {batch_bytes * 2 + 10, 10, false})->size()), batch_bytes * 2);
+  EXPECT_EQ(static_cast<int64_t>(log->Read(0, {batch_bytes * 2 + 10, 10, false})->size()),
+            batch_bytes * 2);
   EXPECT_EQ(log->Read(0, {batch_bytes - 1, 10, false})->size(), 0U);
-  EXPECT_EQ(static_cast<int64_t>(log->Read(0, {1, 10, true})->size()), batch_bytes) << "one batch whatever its size";
-  EXPECT_EQ(static_cast<int64_t>(log->Read(0, {1 << 20, 5, true})->size()), batch_bytes * 2) << "nothing above the end";
+  EXPECT_EQ(static_cast<int64_t>(log->Read(0, {1, 10, true})->size()), batch_bytes)
+      << "one batch whatever its size";
+  EXPECT_EQ(static_cast<int64_t>(log->Read(0, {1 << 20, 5, true})->size()), batch_bytes * 2)
+      << "nothing above the end";
   EXPECT_THAT(log->Read(11, {100, 10, true}), IsError(ErrorCode::kLogOffsetOutOfRange));
   EXPECT_THAT(log->Read(-1, {100, 10, true}), IsError(ErrorCode::kLogOffsetOutOfRange));
 }
@@ -153,9 +159,11 @@ TEST(LogTablet, ABatchSentTwiceIsWrittenOnce) {
     EXPECT_EQ(again->first_offset, i * 2);
   }
   EXPECT_EQ(log->end_offset(), 14);
-  EXPECT_THAT(log->Append(MakeBatch(2, 5, 0), kNow), IsError(ErrorCode::kOutOfOrderSequence)) << "older than what is remembered";
+  EXPECT_THAT(log->Append(MakeBatch(2, 5, 0), kNow), IsError(ErrorCode::kOutOfOrderSequence))
+      << "older than what is remembered";
   EXPECT_THAT(log->Append(MakeBatch(2, 5, 9), kNow), IsError(ErrorCode::kOutOfOrderSequence));
-  EXPECT_THAT(log->Append(MakeBatch(2, 6, 1), kNow), IsError(ErrorCode::kOutOfOrderSequence)) << "a new writer begins at 0";
+  EXPECT_THAT(log->Append(MakeBatch(2, 6, 1), kNow), IsError(ErrorCode::kOutOfOrderSequence))
+      << "a new writer begins at 0";
 }
 
 TEST(LogTablet, WritersAreRememberedOverARestartWithAllTheirBatches) {
@@ -183,8 +191,10 @@ TEST(LogTablet, BadBatchesAreRefusedAndChangeNothing) {
   Bytes wrong_length = MakeBatch(2);
   StoreLe<int32_t>(wrong_length.data() + 8, 3);
   EXPECT_THAT(log->Append(wrong_length, kNow), IsError(ErrorCode::kCorruptRecord));
-  EXPECT_THAT(log->Append(MakeBatch(2) + wrong_crc, kNow), IsError(ErrorCode::kCorruptRecord)) << "all of a request or nothing";
-  EXPECT_EQ(log->Append(MakeBatch(2).substr(0, 50), kNow)->first_offset, -1) << "a cut batch is left out";
+  EXPECT_THAT(log->Append(MakeBatch(2) + wrong_crc, kNow), IsError(ErrorCode::kCorruptRecord))
+      << "all of a request or nothing";
+  EXPECT_EQ(log->Append(MakeBatch(2).substr(0, 50), kNow)->first_offset, -1)
+      << "a cut batch is left out";
   EXPECT_EQ(log->end_offset(), 2);
 }
 
@@ -199,7 +209,8 @@ TEST(LogTablet, OldSegmentsGoWhenTheirTimeIsOver) {
   EXPECT_LE(log->start_offset(), 100);
   EXPECT_EQ(ReadAll(*log, log->start_offset()).back().second, 200);
   EXPECT_THAT(log->Read(0, {100, 200, true}), IsError(ErrorCode::kLogOffsetOutOfRange));
-  // Everything is old: the newest segment goes as well when it may be rolled, and offsets go on, also after a restart.
+  // Everything is old: the newest segment goes as well when it may be rolled, and offsets go on,
+  // also after a restart.
   EXPECT_GT(*log->DeleteExpired(kNow + 1'000'000, 200, true), 0);
   EXPECT_EQ(log->start_offset(), 200);
   ASSERT_THAT(log->Close(), IsOk());
@@ -208,7 +219,8 @@ TEST(LogTablet, OldSegmentsGoWhenTheirTimeIsOver) {
   EXPECT_EQ(again->Append(MakeBatch(1), kNow)->first_offset, 200);
 }
 
-// Whatever write fails: what was acknowledged before is there, and the log says no from then on rather than lose something.
+// Whatever write fails: what was acknowledged before is there, and the log says no from then on
+// rather than lose something.
 TEST(LogTablet, SurvivesTheFailureOfEachWrite) {
   for (int nth = 0; nth < 60; ++nth) {
     FaultyFileSystem files;
@@ -226,7 +238,9 @@ TEST(LogTablet, SurvivesTheFailureOfEachWrite) {
           if (job && job->Run()) (*log)->Flushed(job->end_offset);
         }
       }
-      if (files.fired()) EXPECT_FALSE((*log)->Append(MakeBatch(2, 9, 0), kNow).has_value() && (*log)->Close().has_value());
+      if (files.fired())
+        EXPECT_FALSE((*log)->Append(MakeBatch(2, 9, 0), kNow).has_value() &&
+                     (*log)->Close().has_value());
     }
     files.FailFrom(-1);
     const auto log = MustOpen(files, TestOptions(600));
@@ -236,7 +250,8 @@ TEST(LogTablet, SurvivesTheFailureOfEachWrite) {
   }
 }
 
-// Power goes at any moment with any part of the unsynced tail on the disk: what was flushed is there, the rest is whole batches.
+// Power goes at any moment with any part of the unsynced tail on the disk: what was flushed is
+// there, the rest is whole batches.
 TEST(LogTablet, SurvivesALossOfPowerAtAnyTornByte) {
   for (int64_t torn = 0; torn < 400; torn += 7) {
     FaultyFileSystem files;
@@ -306,7 +321,8 @@ RC_GTEST_PROP(LogTablet, BehavesLikeAListOfBatches, (const std::vector<uint8_t>&
       }
       case 7: {
         RC_ASSERT(log->DeleteExpired(now - 10'000, log->end_offset(), step % 16 == 15).has_value());
-        std::erase_if(model, [&](const auto& batch) { return batch.second <= log->start_offset(); });
+        std::erase_if(model,
+                      [&](const auto& batch) { return batch.second <= log->start_offset(); });
         break;
       }
       default: {

@@ -16,7 +16,8 @@ class ForwardReader {
 
   /// `size` bytes at `position`; fewer at the end of the file.
   Result<ByteView> At(int64_t position, size_t size) {
-    const bool inside = position >= start_ && position + static_cast<int64_t>(size) <= start_ + static_cast<int64_t>(buffer_.size());
+    const bool inside = position >= start_ && position + static_cast<int64_t>(size) <=
+                                                  start_ + static_cast<int64_t>(buffer_.size());
     if (!inside) {
       const auto available = static_cast<size_t>(std::max<int64_t>(0, end_ - position));
       buffer_.resize(std::min(available, std::max(size, kStep)));
@@ -96,14 +97,16 @@ Result<int64_t> Segment::Recover(int64_t trusted_offset, int64_t visit_from, con
   int64_t position = index_.empty() ? 0 : index_.back().position;
   if (!index_.empty()) {
     Bytes header(LogBatchView::kHeaderBytes, '\0');
-    const bool whole = position + static_cast<int64_t>(header.size()) <= size_ && ReadExactly(position, header.data(), header.size());
+    const bool whole = position + static_cast<int64_t>(header.size()) <= size_ &&
+                       ReadExactly(position, header.data(), header.size());
     if (!whole || LogBatchView(header).base_offset() > index_.back().last_offset) {
       index_.clear();
       position = 0;
     }
   }
   const int64_t first_kept = index_.empty() ? base_ : index_.back().last_offset;
-  std::erase_if(time_index_, [&](const TimeIndexEntry& entry) { return entry.base_offset >= first_kept; });
+  std::erase_if(time_index_,
+                [&](const TimeIndexEntry& entry) { return entry.base_offset >= first_kept; });
   if (!time_index_.empty()) {
     max_timestamp_ = time_index_.back().timestamp;
     max_timestamp_offset_ = time_index_.back().base_offset;
@@ -120,7 +123,9 @@ Result<int64_t> Segment::Recover(int64_t trusted_offset, int64_t visit_from, con
     if (!bytes || position + *bytes > size_) break;
     STROM_ASSIGN(const ByteView raw, reader.At(position, static_cast<size_t>(*bytes)));
     const LogBatchView batch(raw);
-    const bool in_order = first ? batch.base_offset() >= base_ : batch.base_offset() >= next_offset;
+    const int64_t least = first ? base_ : next_offset;
+    const bool in_order = batch.last_offset_delta() >= 0 && batch.base_offset() >= least &&
+                          batch.base_offset() - base_ < INT32_MAX - batch.last_offset_delta();
     if (batch.magic() != 0 || !in_order) break;
     if (batch.last_offset() >= trusted_offset && !batch.Check()) break;
     first = false;
@@ -135,7 +140,8 @@ Result<int64_t> Segment::Recover(int64_t trusted_offset, int64_t visit_from, con
     STROM_TRY(file->Sync());
   }
   // Index files may hold more than was kept: write them anew with the next flush.
-  for (const char* suffix : {kIndexSuffix, kTimeIndexSuffix}) STROM_TRY(files_.Remove(PathOf(suffix)));
+  for (const char* suffix : {kIndexSuffix, kTimeIndexSuffix})
+    STROM_TRY(files_.Remove(PathOf(suffix)));
   flushed_entries_ = 0;
   flushed_time_entries_ = 0;
   dirty_ = size_ > 0;
@@ -150,8 +156,9 @@ void Segment::Note(const Appended& appended, int64_t position) {
   }
   if (bytes_since_entry_ > index_interval_) {
     index_.push_back(IndexEntry{appended.last_offset, position});
-    const bool newer = time_index_.empty() || (max_timestamp_ > time_index_.back().timestamp &&
-                                               max_timestamp_offset_ > time_index_.back().base_offset);
+    const bool newer =
+        time_index_.empty() || (max_timestamp_ > time_index_.back().timestamp &&
+                                max_timestamp_offset_ > time_index_.back().base_offset);
     if (newer) time_index_.push_back(TimeIndexEntry{max_timestamp_, max_timestamp_offset_});
     bytes_since_entry_ = 0;
   }
@@ -161,8 +168,10 @@ void Segment::Note(const Appended& appended, int64_t position) {
 Status Segment::Append(std::span<const ByteView> parts, const Appended& appended) {
   STROM_ASSIGN(const auto file, Log());
   if (const Status written = file->Append(parts); !written) {
-    // A part of the batch may be in the file: cut it, so that the next append does not follow garbage.
-    if (const Status cut = file->Truncate(size_); !cut) return std::unexpected(cut.error().In("after a failed append"));
+    // A part of the batch may be in the file: cut it, so that the next append does not follow
+    // garbage.
+    if (const Status cut = file->Truncate(size_); !cut)
+      return std::unexpected(cut.error().In("after a failed append"));
     return written;
   }
   if (size_ == 0) indexes_loaded_ = true;  // nothing to load for a new file
@@ -176,13 +185,14 @@ Status Segment::ReadExactly(int64_t position, char* into, size_t size) const {
   STROM_ASSIGN(const auto file, Log());
   STROM_ASSIGN(const size_t got, file->ReadAt(position, into, size));
   if (got != size) {
-    return Err(ErrorCode::kCorrupt, "{} ends at {} bytes, {} at {} were expected", PathOf(kLogSuffix), position + static_cast<int64_t>(got),
-               size, position);
+    return Err(ErrorCode::kCorrupt, "{} ends at {} bytes, {} at {} were expected",
+               PathOf(kLogSuffix), position + static_cast<int64_t>(got), size, position);
   }
   return {};
 }
 
-Status Segment::WalkHeaders(int64_t position, const std::function<bool(int64_t, const LogBatchView&)>& visit) const {
+Status Segment::WalkHeaders(int64_t position,
+                            const std::function<bool(int64_t, const LogBatchView&)>& visit) const {
   char header[LogBatchView::kHeaderBytes];
   while (position + static_cast<int64_t>(sizeof header) <= size_) {
     STROM_TRY(ReadExactly(position, header, sizeof header));
@@ -213,7 +223,8 @@ Result<int64_t> Segment::PositionOf(int64_t offset, std::optional<int64_t> hint)
 Result<std::optional<int64_t>> Segment::OffsetAt(Millis timestamp) const {
   STROM_TRY(LoadIndexes());
   int64_t start = 0;
-  const auto after = std::ranges::lower_bound(time_index_, timestamp, {}, &TimeIndexEntry::timestamp);
+  const auto after =
+      std::ranges::lower_bound(time_index_, timestamp, {}, &TimeIndexEntry::timestamp);
   if (after != time_index_.begin()) {
     STROM_ASSIGN(start, PositionOf(std::prev(after)->base_offset, std::nullopt));
   }
@@ -241,7 +252,8 @@ Result<Segment::Flush> Segment::MakeFlush() {
   STROM_ASSIGN(flush.time_index, files_.OpenForAppend(PathOf(kTimeIndexSuffix)));
   STROM_TRY(LoadIndexes());
   const auto after = [](const auto& entries, size_t done) {
-    return std::remove_cvref_t<decltype(entries)>(entries.begin() + static_cast<std::ptrdiff_t>(done), entries.end());
+    return std::remove_cvref_t<decltype(entries)>(
+        entries.begin() + static_cast<std::ptrdiff_t>(done), entries.end());
   };
   flush.index_bytes = EncodeIndex(after(index_, flushed_entries_), base_);
   flush.time_index_bytes = EncodeTimeIndex(after(time_index_, flushed_time_entries_), base_);
@@ -252,14 +264,17 @@ Result<Segment::Flush> Segment::MakeFlush() {
 }
 
 void Segment::Seal() {
-  const bool newer = time_index_.empty() || (max_timestamp_ > time_index_.back().timestamp &&
-                                             max_timestamp_offset_ > time_index_.back().base_offset);
-  if (max_timestamp_ >= 0 && newer && indexes_loaded_) time_index_.push_back(TimeIndexEntry{max_timestamp_, max_timestamp_offset_});
+  const bool newer =
+      time_index_.empty() || (max_timestamp_ > time_index_.back().timestamp &&
+                              max_timestamp_offset_ > time_index_.back().base_offset);
+  if (max_timestamp_ >= 0 && newer && indexes_loaded_)
+    time_index_.push_back(TimeIndexEntry{max_timestamp_, max_timestamp_offset_});
 }
 
 Status Segment::Delete() {
   log_.reset();
-  for (const char* suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix}) STROM_TRY(files_.Remove(PathOf(suffix)));
+  for (const char* suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix})
+    STROM_TRY(files_.Remove(PathOf(suffix)));
   return {};
 }
 

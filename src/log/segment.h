@@ -14,10 +14,12 @@
 
 namespace strom::log {
 
-/// One segment of a bucket's log: a run of batches in a file, with an index by offset and one by time.
+/// One segment of a bucket's log: a run of batches in a file, with an index by offset and one by
+/// time.
 ///
-/// Owner: a LogTablet. Files are opened at first use. Index entries collect in memory and reach their files with a flush; after
-/// a crash they are rebuilt from the batches, so they need not be durable at once.
+/// Owner: a LogTablet. Files are opened at first use. Index entries collect in memory and reach
+/// their files with a flush; after a crash they are rebuilt from the batches, so they need not be
+/// durable at once.
 class Segment {
  public:
   /// About `index_interval` bytes lie between two index entries.
@@ -29,10 +31,12 @@ class Segment {
   /// The largest commit timestamp, or -1 while there is none.
   Millis max_timestamp() const { return max_timestamp_; }
 
-  /// Reads what is on the disk of a segment that was closed in order: sizes and indexes, no batches.
+  /// Reads what is on the disk of a segment that was closed in order: sizes and indexes, no
+  /// batches.
   Status Load();
-  /// Reads the batches from `trusted_offset` on (all below it are known to be whole), checks each, rebuilds the indexes and cuts
-  /// the file at the first fault. Calls `visit` for every batch from `visit_from` on. Returns the offset after the last batch.
+  /// Reads the batches from `trusted_offset` on (all below it are known to be whole), checks each,
+  /// rebuilds the indexes and cuts the file at the first fault. Calls `visit` for every batch from
+  /// `visit_from` on. Returns the offset after the last batch.
   using Visit = std::function<void(const record::LogBatchView&)>;
   Result<int64_t> Recover(int64_t trusted_offset, int64_t visit_from, const Visit& visit);
 
@@ -45,15 +49,18 @@ class Segment {
   };
   Status Append(std::span<const ByteView> parts, const Appended& appended);
 
-  /// The position of the batch that holds `offset`, or of the first batch after it, starting the walk at `hint` when that is a
-  /// known batch start; `size()` when there is none. Errors: kIo, kCorruptRecord.
+  /// The position of the batch that holds `offset`, or of the first batch after it, starting the
+  /// walk at `hint` when that is a known batch start; `size()` when there is none. Errors: kIo,
+  /// kCorruptRecord.
   Result<int64_t> PositionOf(int64_t offset, std::optional<int64_t> hint) const;
   /// The base offset of the first batch whose timestamp is at least `timestamp`.
   Result<std::optional<int64_t>> OffsetAt(Millis timestamp) const;
   /// Errors: kIo, kCorrupt when the file ends before.
   Status ReadExactly(int64_t position, char* into, size_t size) const;
-  /// Calls `visit` with the header (not the payload) of each batch from `position` on, until it returns false.
-  Status WalkHeaders(int64_t position, const std::function<bool(int64_t, const record::LogBatchView&)>& visit) const;
+  /// Calls `visit` with the header (not the payload) of each batch from `position` on, until it
+  /// returns false.
+  Status WalkHeaders(int64_t position,
+                     const std::function<bool(int64_t, const record::LogBatchView&)>& visit) const;
 
   /// What a flush has to write and sync; holds file handles, so it can run on any thread.
   struct Flush {

@@ -12,7 +12,8 @@ Result<WriterState::Batch> BatchFromJson(const Json& json) {
   STROM_ASSIGN(const int64_t last_offset, JsonInt(json, "last_batch_base_offset"));
   STROM_ASSIGN(const int64_t delta, JsonInt(json, "offset_delta"));
   STROM_ASSIGN(const int64_t timestamp, JsonInt(json, "last_batch_timestamp"));
-  return WriterState::Batch{static_cast<int32_t>(sequence), last_offset, static_cast<int32_t>(delta), timestamp};
+  return WriterState::Batch{static_cast<int32_t>(sequence), last_offset,
+                            static_cast<int32_t>(delta), timestamp};
 }
 
 Json BatchToJson(const WriterState::Batch& batch) {
@@ -25,12 +26,14 @@ Json BatchToJson(const WriterState::Batch& batch) {
 
 }  // namespace
 
-std::optional<WriterState::Batch> WriterState::FindDuplicate(const record::LogBatchView& batch) const {
+std::optional<WriterState::Batch> WriterState::FindDuplicate(
+    const record::LogBatchView& batch) const {
   if (batch.writer_id() == record::kNoWriter) return std::nullopt;
   const auto it = writers_.find(batch.writer_id());
   if (it == writers_.end()) return std::nullopt;
   for (const Batch& known : it->second) {
-    if (known.sequence == batch.sequence() && known.offset_delta == batch.last_offset_delta()) return known;
+    if (known.sequence == batch.sequence() && known.offset_delta == batch.last_offset_delta())
+      return known;
   }
   return std::nullopt;
 }
@@ -41,20 +44,22 @@ Status WriterState::CheckSequence(const record::LogBatchView& batch) const {
   const int32_t last = it == writers_.end() ? -1 : it->second.back().sequence;
   const int32_t expected = last == std::numeric_limits<int32_t>::max() ? 0 : last + 1;
   if (batch.sequence() == expected) return {};
-  return Err(ErrorCode::kOutOfOrderSequence, "writer {} sent sequence {}, {} is expected", batch.writer_id(), batch.sequence(),
-             expected);
+  return Err(ErrorCode::kOutOfOrderSequence, "writer {} sent sequence {}, {} is expected",
+             batch.writer_id(), batch.sequence(), expected);
 }
 
-void WriterState::Remember(const record::LogBatchView& batch, int64_t base_offset, Millis timestamp) {
+void WriterState::Remember(const record::LogBatchView& batch, int64_t base_offset,
+                           Millis timestamp) {
   if (batch.writer_id() == record::kNoWriter) return;
   std::deque<Batch>& known = writers_[batch.writer_id()];
-  known.push_back(
-      Batch{batch.sequence(), base_offset + batch.last_offset_delta(), batch.last_offset_delta(), timestamp});
+  known.push_back(Batch{batch.sequence(), base_offset + batch.last_offset_delta(),
+                        batch.last_offset_delta(), timestamp});
   if (known.size() > kRememberedBatches) known.pop_front();
 }
 
 void WriterState::Expire(Millis before) {
-  std::erase_if(writers_, [&](const auto& writer) { return writer.second.back().timestamp < before; });
+  std::erase_if(writers_,
+                [&](const auto& writer) { return writer.second.back().timestamp < before; });
 }
 
 std::string WriterState::ToJson() const {
@@ -74,11 +79,13 @@ Status WriterState::LoadJson(ByteView text) {
   writers_.clear();
   STROM_ASSIGN(const Json json, ParseJson(text, "writer snapshot"));
   const auto entries = json.find("writer_id_entries");
-  if (entries == json.end() || !entries->is_array()) return Err(ErrorCode::kCorrupt, "writer snapshot: no entries");
+  if (entries == json.end() || !entries->is_array())
+    return Err(ErrorCode::kCorrupt, "writer snapshot: no entries");
   for (const Json& entry : *entries) {
     STROM_ASSIGN(const int64_t id, JsonInt(entry, "writer_id"));
     std::deque<Batch>& known = writers_[id];
-    if (const auto recent = entry.find("recent"); recent != entry.end() && recent->is_array() && !recent->empty()) {
+    if (const auto recent = entry.find("recent");
+        recent != entry.end() && recent->is_array() && !recent->empty()) {
       for (const Json& item : *recent) {
         STROM_ASSIGN(const Batch batch, BatchFromJson(item));
         known.push_back(batch);

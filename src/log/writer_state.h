@@ -12,10 +12,11 @@
 
 namespace strom::log {
 
-/// Remembers the last batches of each idempotent writer of one bucket, so that a batch sent twice is written once.
+/// Remembers the last batches of each idempotent writer of one bucket, so that a batch sent twice
+/// is written once.
 ///
-/// Owner: the bucket's LogTablet. Snapshot file: Apache Fluss's JSON with one member of our own, `recent`, that keeps all five
-/// batches; a reader that does not know it sees the newest.
+/// Owner: the bucket's LogTablet. Snapshot file: Apache Fluss's JSON with one member of our own,
+/// `recent`, that keeps all five batches; a reader that does not know it sees the newest.
 class WriterState {
  public:
   static constexpr size_t kRememberedBatches = 5;

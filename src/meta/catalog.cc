@@ -62,7 +62,8 @@ std::string TableNode(const TableInfo& info) {
   return json.dump();
 }
 
-Result<TableInfo> TableFromNode(const TablePath& path, ByteView data, int32_t schema_id, const model::Schema& schema) {
+Result<TableInfo> TableFromNode(const TablePath& path, ByteView data, int32_t schema_id,
+                                const model::Schema& schema) {
   STROM_ASSIGN(const Json json, ParseJson(data, "table " + path.ToString()));
   TableInfo info;
   info.path = path;
@@ -95,7 +96,8 @@ std::string LakeNode(const LakeState& lake) {
 
 }  // namespace
 
-std::string LakeOffsetsToJson(model::TableId table_id, const std::map<model::TableBucket, int64_t>& offsets) {
+std::string LakeOffsetsToJson(model::TableId table_id,
+                              const std::map<model::TableBucket, int64_t>& offsets) {
   std::map<model::PartitionId, Json> lists;
   for (const auto& [bucket, offset] : offsets) {
     Json& list = lists.try_emplace(bucket.partition_id, Json::array()).first->second;
@@ -107,7 +109,8 @@ std::string LakeOffsetsToJson(model::TableId table_id, const std::map<model::Tab
     if (partition == model::kNoPartition) {
       json["bucket_offsets"] = std::move(list);
     } else {
-      json["partition_offsets"].push_back(Json{{"partition_id", partition}, {"bucket_offsets", std::move(list)}});
+      json["partition_offsets"].push_back(
+          Json{{"partition_id", partition}, {"bucket_offsets", std::move(list)}});
     }
   }
   return json.dump();
@@ -126,7 +129,8 @@ Result<std::map<model::TableBucket, int64_t>> LakeOffsetsFromJson(ByteView text)
     }
   };
   add(json, model::kNoPartition);
-  if (const auto partitions = json.find("partition_offsets"); partitions != json.end() && partitions->is_array()) {
+  if (const auto partitions = json.find("partition_offsets");
+      partitions != json.end() && partitions->is_array()) {
     for (const Json& item : *partitions) {
       STROM_ASSIGN(const int64_t partition, JsonInt(item, "partition_id"));
       add(item, partition);
@@ -135,7 +139,8 @@ Result<std::map<model::TableBucket, int64_t>> LakeOffsetsFromJson(ByteView text)
   return offsets;
 }
 
-Result<std::unique_ptr<Catalog>> Catalog::Open(MetaTree& tree, io::FileSystem& files, model::ServerId server_id) {
+Result<std::unique_ptr<Catalog>> Catalog::Open(MetaTree& tree, io::FileSystem& files,
+                                               model::ServerId server_id) {
   std::unique_ptr<Catalog> catalog(new Catalog(tree, files, server_id));
   STROM_TRY(catalog->Load());
   return catalog;
@@ -149,7 +154,8 @@ Status Catalog::Load() {
     STROM_ASSIGN(const Json json, ParseJson(node->data, "database " + name));
     auto entry = std::make_shared<DatabaseEntry>();
     entry->name = name;
-    if (json.contains("comment")) entry->descriptor.comment = JsonOr<std::string>(json, "comment", "");
+    if (json.contains("comment"))
+      entry->descriptor.comment = JsonOr<std::string>(json, "comment", "");
     entry->descriptor.custom_properties = ToProperties(json, "custom_properties");
     entry->created_ms = JsonOr<int64_t>(json, "created_time", 0);
     entry->modified_ms = JsonOr<int64_t>(json, "modified_time", 0);
@@ -197,7 +203,8 @@ Status Catalog::LoadTable(const TablePath& path, ClusterView& view) {
 Status Catalog::LoadLake(const TableEntry& table, ClusterView& view) {
   const auto node = tree_.Get(paths::Lake(table.info.table_id));
   if (!node) return {};
-  STROM_ASSIGN(const Json json, ParseJson(node->data, "lake state of " + table.info.path.ToString()));
+  STROM_ASSIGN(const Json json,
+               ParseJson(node->data, "lake state of " + table.info.path.ToString()));
   auto lake = std::make_shared<LakeState>();
   const auto snapshots = json.find("lake_snapshots");
   if (snapshots == json.end() || !snapshots->is_array()) return {};
@@ -205,7 +212,8 @@ Status Catalog::LoadLake(const TableEntry& table, ClusterView& view) {
     LakeState::Snapshot snapshot;
     STROM_ASSIGN(snapshot.snapshot_id, JsonInt(item, "snapshot_id"));
     STROM_ASSIGN(snapshot.tiered_path, JsonString(item, "tiered_offsets"));
-    if (item.contains("readable_offsets")) snapshot.readable_path = JsonOr<std::string>(item, "readable_offsets", "");
+    if (item.contains("readable_offsets"))
+      snapshot.readable_path = JsonOr<std::string>(item, "readable_offsets", "");
     lake->snapshots.push_back(std::move(snapshot));
   }
   if (!lake->snapshots.empty()) {
@@ -230,7 +238,8 @@ std::string Catalog::AssignmentJson(int32_t buckets, std::optional<model::TableI
   return json.dump();
 }
 
-Status Catalog::CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor, Millis now) {
+Status Catalog::CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor,
+                               Millis now) {
   auto entry = std::make_shared<DatabaseEntry>(DatabaseEntry{name, descriptor, now, now});
   STROM_TRY(tree_.Commit({Change::Create(paths::Database(name), DatabaseNode(*entry))}));
   auto view = std::make_shared<ClusterView>(*view_);
@@ -247,15 +256,17 @@ Status Catalog::DropDatabase(const std::string& name) {
   return {};
 }
 
-Result<std::shared_ptr<const TableEntry>> Catalog::CreateTable(const TablePath& path, const model::TableDescriptor& descriptor,
-                                                               const model::TableOptions& options, Millis now) {
+Result<std::shared_ptr<const TableEntry>> Catalog::CreateTable(
+    const TablePath& path, const model::TableDescriptor& descriptor,
+    const model::TableOptions& options, Millis now) {
   auto entry = std::make_shared<TableEntry>();
   STROM_ASSIGN(const int64_t table_id, tree_.NextId(paths::kTableCounter));
   entry->info = TableInfo{path, table_id, 1, descriptor, options, now, now};
   entry->schemas[1] = std::make_shared<const model::Schema>(descriptor.schema);
   std::vector<Change> changes;
   if (!descriptor.partitioned()) {
-    changes.push_back(Change::Create(paths::Assignment(table_id), AssignmentJson(entry->info.bucket_count(), std::nullopt)));
+    changes.push_back(Change::Create(paths::Assignment(table_id),
+                                     AssignmentJson(entry->info.bucket_count(), std::nullopt)));
   }
   changes.push_back(Change::Create(paths::Schema(path, 1), model::SchemaToJson(descriptor.schema)));
   changes.push_back(Change::Create(paths::Table(path), TableNode(entry->info)));
@@ -269,7 +280,8 @@ Result<std::shared_ptr<const TableEntry>> Catalog::CreateTable(const TablePath& 
 Status Catalog::DropTable(const TableEntry& table) {
   std::vector<Change> changes{Change::Delete(paths::Table(table.info.path)),
                               Change::Delete(paths::Assignment(table.info.table_id))};
-  for (const auto& [name, id] : table.partitions) changes.push_back(Change::Delete(paths::PartitionAssignment(id)));
+  for (const auto& [name, id] : table.partitions)
+    changes.push_back(Change::Delete(paths::PartitionAssignment(id)));
   const model::TablePath path = table.info.path;  // `table` may live in the view that is replaced
   const model::TableId id = table.info.table_id;
   STROM_TRY(tree_.Commit(changes));
@@ -286,7 +298,8 @@ Status Catalog::UpdateTable(const TableEntry& before, TableInfo next) {
   auto entry = std::make_shared<TableEntry>(before);
   std::vector<Change> changes;
   if (next.schema_id != before.info.schema_id) {
-    changes.push_back(Change::Create(paths::Schema(next.path, next.schema_id), model::SchemaToJson(next.descriptor.schema)));
+    changes.push_back(Change::Create(paths::Schema(next.path, next.schema_id),
+                                     model::SchemaToJson(next.descriptor.schema)));
     entry->schemas[next.schema_id] = std::make_shared<const model::Schema>(next.descriptor.schema);
   }
   changes.push_back(Change::Set(paths::Table(next.path), TableNode(next)));
@@ -298,11 +311,14 @@ Status Catalog::UpdateTable(const TableEntry& before, TableInfo next) {
   return {};
 }
 
-Result<model::PartitionId> Catalog::CreatePartition(const TableEntry& table, const std::string& name) {
+Result<model::PartitionId> Catalog::CreatePartition(const TableEntry& table,
+                                                    const std::string& name) {
   STROM_ASSIGN(const int64_t id, tree_.NextId(paths::kPartitionCounter));
   const Json node{{"version", 1}, {"table_id", table.info.table_id}, {"partition_id", id}};
-  STROM_TRY(tree_.Commit({Change::Create(paths::PartitionAssignment(id), AssignmentJson(table.info.bucket_count(), table.info.table_id)),
-                          Change::Create(paths::Partition(table.info.path, name), node.dump())}));
+  STROM_TRY(
+      tree_.Commit({Change::Create(paths::PartitionAssignment(id),
+                                   AssignmentJson(table.info.bucket_count(), table.info.table_id)),
+                    Change::Create(paths::Partition(table.info.path, name), node.dump())}));
   auto entry = std::make_shared<TableEntry>(table);
   entry->partitions[name] = id;
   auto view = std::make_shared<ClusterView>(*view_);
@@ -313,7 +329,8 @@ Result<model::PartitionId> Catalog::CreatePartition(const TableEntry& table, con
 
 Status Catalog::DropPartition(const TableEntry& table, const std::string& name) {
   const model::PartitionId id = table.partitions.at(name);
-  STROM_TRY(tree_.Commit({Change::Delete(paths::Partition(table.info.path, name)), Change::Delete(paths::PartitionAssignment(id))}));
+  STROM_TRY(tree_.Commit({Change::Delete(paths::Partition(table.info.path, name)),
+                          Change::Delete(paths::PartitionAssignment(id))}));
   auto entry = std::make_shared<TableEntry>(table);
   entry->partitions.erase(name);
   auto view = std::make_shared<ClusterView>(*view_);
@@ -323,15 +340,17 @@ Status Catalog::DropPartition(const TableEntry& table, const std::string& name) 
   return {};
 }
 
-Result<std::string> Catalog::WriteLakeOffsets(const std::string& dir, model::TableId table_id,
-                                              const std::map<model::TableBucket, int64_t>& offsets) {
+Result<std::string> Catalog::WriteLakeOffsets(
+    const std::string& dir, model::TableId table_id,
+    const std::map<model::TableBucket, int64_t>& offsets) {
   STROM_TRY(files_.MakeDirectories(dir));
   std::string path = dir + "/" + NewUuid() + ".offsets";
   STROM_TRY(io::WriteFileAtomically(files_, path, LakeOffsetsToJson(table_id, offsets)));
   return path;
 }
 
-Result<std::map<model::TableBucket, int64_t>> Catalog::ReadLakeOffsets(const std::string& path) const {
+Result<std::map<model::TableBucket, int64_t>> Catalog::ReadLakeOffsets(
+    const std::string& path) const {
   STROM_ASSIGN(const std::string local, io::LocalPath(path));
   const auto content = io::ReadWholeFile(files_, local);
   if (!content) return std::unexpected(content.error().In("lake offsets"));
@@ -359,7 +378,8 @@ Status Catalog::PutLake(model::TableId table_id, LakeState lake) {
   view_ = std::move(view);
   for (const std::string& old : obsolete) {
     const auto local = io::LocalPath(old);
-    if (local && !files_.Remove(*local)) LogWarn("the obsolete offsets file {} cannot be removed", old);
+    if (local && !files_.Remove(*local))
+      LogWarn("the obsolete offsets file {} cannot be removed", old);
   }
   return {};
 }
@@ -374,6 +394,8 @@ Status Catalog::PutDynamicConfig(const DynamicConfig& config) {
   return {};
 }
 
-Result<int64_t> Catalog::TakeWriterIds(int64_t count) { return tree_.NextId(paths::kWriterCounter, count); }
+Result<int64_t> Catalog::TakeWriterIds(int64_t count) {
+  return tree_.NextId(paths::kWriterCounter, count);
+}
 
 }  // namespace strom::meta

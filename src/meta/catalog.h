@@ -12,23 +12,29 @@
 
 namespace strom::meta {
 
-/// The typed facts over the tree: what each document says, and which documents one change touches. Keeps a ClusterView of
-/// everything, made anew after each change. Paths and JSON: docs/formats/metadata.md (Apache Fluss 0.9).
+/// The typed facts over the tree: what each document says, and which documents one change touches.
+/// Keeps a ClusterView of everything, made anew after each change. Paths and JSON:
+/// docs/formats/metadata.md (Apache Fluss 0.9).
 ///
-/// Owner: the coordinator's thread. Every change is durable when its function returns. Errors of all changes: kIo, kConflict.
+/// Owner: the coordinator's thread. Every change is durable when its function returns. Errors of
+/// all changes: kIo, kConflict.
 class Catalog {
  public:
   /// Reads the tree. Errors: kCorrupt naming the document.
-  static Result<std::unique_ptr<Catalog>> Open(MetaTree& tree, io::FileSystem& files, model::ServerId server_id);
+  static Result<std::unique_ptr<Catalog>> Open(MetaTree& tree, io::FileSystem& files,
+                                               model::ServerId server_id);
 
   std::shared_ptr<const ClusterView> view() const { return view_; }
   MetaTree& tree() { return tree_; }
 
-  Status CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor, Millis now);
+  Status CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor,
+                        Millis now);
   Status DropDatabase(const std::string& name);
   /// Adds a table (schema 1) whose descriptor is complete and checked; returns it with its new id.
-  Result<std::shared_ptr<const TableEntry>> CreateTable(const model::TablePath& path, const model::TableDescriptor& descriptor,
-                                                        const model::TableOptions& options, Millis now);
+  Result<std::shared_ptr<const TableEntry>> CreateTable(const model::TablePath& path,
+                                                        const model::TableDescriptor& descriptor,
+                                                        const model::TableOptions& options,
+                                                        Millis now);
   Status DropTable(const TableEntry& table);
   /// Writes changed properties or a new schema (then `next.schema_id` is one more than before).
   Status UpdateTable(const TableEntry& before, model::TableInfo next);
@@ -50,7 +56,8 @@ class Catalog {
   Result<int64_t> TakeWriterIds(int64_t count);
 
  private:
-  Catalog(MetaTree& tree, io::FileSystem& files, model::ServerId server_id) : tree_(tree), files_(files), server_id_(server_id) {}
+  Catalog(MetaTree& tree, io::FileSystem& files, model::ServerId server_id)
+      : tree_(tree), files_(files), server_id_(server_id) {}
   Status Load();
   Status LoadTable(const model::TablePath& path, ClusterView& view);
   Status LoadLake(const TableEntry& table, ClusterView& view);
@@ -65,7 +72,8 @@ class Catalog {
 };
 
 /// The offsets file of a lake snapshot: log end offsets by bucket. Errors: kCorrupt.
-std::string LakeOffsetsToJson(model::TableId table_id, const std::map<model::TableBucket, int64_t>& offsets);
+std::string LakeOffsetsToJson(model::TableId table_id,
+                              const std::map<model::TableBucket, int64_t>& offsets);
 Result<std::map<model::TableBucket, int64_t>> LakeOffsetsFromJson(ByteView json);
 
 }  // namespace strom::meta

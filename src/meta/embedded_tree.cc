@@ -65,7 +65,8 @@ bool IsBelow(const std::string& path, const std::string& parent) {
 
 }  // namespace
 
-Result<std::unique_ptr<EmbeddedTree>> EmbeddedTree::Open(io::FileSystem& files, const std::string& dir,
+Result<std::unique_ptr<EmbeddedTree>> EmbeddedTree::Open(io::FileSystem& files,
+                                                         const std::string& dir,
                                                          int64_t compact_from_bytes) {
   STROM_TRY(files.MakeDirectories(dir));
   std::unique_ptr<EmbeddedTree> tree(new EmbeddedTree(files, dir, compact_from_bytes));
@@ -81,10 +82,12 @@ Status EmbeddedTree::LoadSnapshot() {
   if (!content) return std::unexpected(content.error());
   const auto record = ReadRecord(*content);
   if (!record || record->bytes != content->size()) {
-    return Err(ErrorCode::kCorrupt, "metadata snapshot {} is damaged; restore it from a backup", path);
+    return Err(ErrorCode::kCorrupt, "metadata snapshot {} is damaged; restore it from a backup",
+               path);
   }
   sequence_ = record->sequence;
-  for (const Change& change : record->changes) nodes_[change.path] = Node{change.data, change.version};
+  for (const Change& change : record->changes)
+    nodes_[change.path] = Node{change.data, change.version};
   return {};
 }
 
@@ -99,16 +102,20 @@ Status EmbeddedTree::ReplayJournal() {
     at += record->bytes;
     if (record->sequence <= sequence_) continue;
     if (record->sequence != sequence_ + 1) {
-      return Err(ErrorCode::kCorrupt, "metadata journal {}: change {} follows change {}", path, record->sequence, sequence_);
+      return Err(ErrorCode::kCorrupt, "metadata journal {}: change {} follows change {}", path,
+                 record->sequence, sequence_);
     }
     sequence_ = record->sequence;
     for (const Change& change : record->changes) Apply(change);
   }
   if (at == all.size()) return {};
-  // What follows a torn record was never acknowledged; a whole record behind it would mean damage in the middle.
+  // What follows a torn record was never acknowledged; a whole record behind it would mean damage
+  // in the middle.
   for (size_t probe = at + 1; probe + kRecordHead <= all.size(); ++probe) {
-    if (const auto later = ReadRecord(all.substr(probe)); later && later->sequence > sequence_ && !later->changes.empty()) {
-      return Err(ErrorCode::kCorrupt, "metadata journal {} is damaged at byte {}; restore it from a backup", path, at);
+    if (const auto later = ReadRecord(all.substr(probe));
+        later && later->sequence > sequence_ && !later->changes.empty()) {
+      return Err(ErrorCode::kCorrupt,
+                 "metadata journal {} is damaged at byte {}; restore it from a backup", path, at);
     }
   }
   STROM_TRY(journal_->Truncate(static_cast<int64_t>(at)));
@@ -123,9 +130,11 @@ std::optional<Node> EmbeddedTree::Get(const std::string& path) const {
 std::vector<std::string> EmbeddedTree::Children(const std::string& path) const {
   std::vector<std::string> names;
   const std::string prefix = path == "/" ? path : path + "/";
-  for (auto it = nodes_.lower_bound(prefix); it != nodes_.end() && it->first.starts_with(prefix); ++it) {
+  for (auto it = nodes_.lower_bound(prefix); it != nodes_.end() && it->first.starts_with(prefix);
+       ++it) {
     const size_t end = it->first.find('/', prefix.size());
-    std::string name = it->first.substr(prefix.size(), end == std::string::npos ? end : end - prefix.size());
+    std::string name =
+        it->first.substr(prefix.size(), end == std::string::npos ? end : end - prefix.size());
     if (names.empty() || names.back() != name) names.push_back(std::move(name));
   }
   std::ranges::sort(names);
@@ -144,8 +153,8 @@ Status EmbeddedTree::CheckChange(const Change& change) const {
     return Err(ErrorCode::kConflict, "metadata node {} does not exist", change.path);
   }
   if (exists && change.version != Change::kAnyVersion && change.version != it->second.version) {
-    return Err(ErrorCode::kConflict, "metadata node {} has version {}, {} was expected", change.path, it->second.version,
-               change.version);
+    return Err(ErrorCode::kConflict, "metadata node {} has version {}, {} was expected",
+               change.path, it->second.version, change.version);
   }
   return {};
 }
@@ -170,7 +179,9 @@ void EmbeddedTree::Apply(const Change& change) {
 }
 
 Status EmbeddedTree::Commit(const std::vector<Change>& changes) {
-  if (broken_) return Err(ErrorCode::kIo, "metadata in {} refuses changes after a failed write; restart the server", dir_);
+  if (broken_)
+    return Err(ErrorCode::kIo,
+               "metadata in {} refuses changes after a failed write; restart the server", dir_);
   Bytes operations;
   for (const Change& change : changes) {
     STROM_TRY(CheckChange(change));
@@ -196,11 +207,14 @@ Status EmbeddedTree::Commit(const std::vector<Change>& changes) {
 
 Status EmbeddedTree::Compact() {
   Bytes operations;
-  for (const auto& [path, node] : nodes_) AppendOperation(operations, Change{Change::Kind::kCreate, path, node.data, node.version});
+  for (const auto& [path, node] : nodes_)
+    AppendOperation(operations, Change{Change::Kind::kCreate, path, node.data, node.version});
   STROM_TRY(io::WriteFileAtomically(files_, dir_ + "/snapshot", MakeRecord(sequence_, operations)));
   return journal_->Truncate(0);
 }
 
-void EmbeddedTree::Watch(const std::string& prefix, OnChange on_change) { watches_.emplace_back(prefix, std::move(on_change)); }
+void EmbeddedTree::Watch(const std::string& prefix, OnChange on_change) {
+  watches_.emplace_back(prefix, std::move(on_change));
+}
 
 }  // namespace strom::meta

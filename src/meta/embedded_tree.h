@@ -10,12 +10,13 @@
 
 namespace strom::meta {
 
-/// The tree of a single node: in memory, with a journal that is synced before a change counts and a snapshot that replaces it
-/// when it has grown.
+/// The tree of a single node: in memory, with a journal that is synced before a change counts and a
+/// snapshot that replaces it when it has grown.
 ///
-/// Files in `dir` (docs/formats/metadata.md): `snapshot`, one record with every node, replaced atomically; `journal`, one record
-/// a change. A record is length u32, CRC-32C u32, sequence number u64 and operations, little endian. A torn record at the end of
-/// the journal was never acknowledged and is cut; records the snapshot contains are skipped by their sequence number.
+/// Files in `dir` (docs/formats/metadata.md): `snapshot`, one record with every node, replaced
+/// atomically; `journal`, one record a change. A record is length u32, CRC-32C u32, sequence number
+/// u64 and operations, little endian. A torn record at the end of the journal was never
+/// acknowledged and is cut; records the snapshot contains are skipped by their sequence number.
 class EmbeddedTree final : public MetaTree {
  public:
   /// Errors: kIo, kCorrupt (a damaged snapshot or a damaged record before the last one).

@@ -23,9 +23,11 @@ TEST(EmbeddedTree, ChangesAreAllOrNothing) {
   FaultyFileSystem files;
   const auto tree = MustOpen(files);
   ASSERT_THAT(tree->Commit({Change::Create("/a", "1")}), IsOk());
-  EXPECT_THAT(tree->Commit({Change::Set("/a", "2"), Change::Create("/a", "3")}), IsError(ErrorCode::kConflict));
+  EXPECT_THAT(tree->Commit({Change::Set("/a", "2"), Change::Create("/a", "3")}),
+              IsError(ErrorCode::kConflict));
   EXPECT_EQ(tree->Get("/a")->data, "1");
-  EXPECT_THAT(tree->Commit({Change::Set("/a", "2", 7)}), IsError(ErrorCode::kConflict)) << "another version";
+  EXPECT_THAT(tree->Commit({Change::Set("/a", "2", 7)}), IsError(ErrorCode::kConflict))
+      << "another version";
   EXPECT_THAT(tree->Commit({Change::Check("/a", 0), Change::Set("/a", "2", 0)}), IsOk());
   EXPECT_EQ(tree->Get("/a")->version, 1);
   EXPECT_THAT(tree->Commit({Change::Set("/b", "x")}), IsError(ErrorCode::kConflict)) << "not there";
@@ -34,7 +36,9 @@ TEST(EmbeddedTree, ChangesAreAllOrNothing) {
 TEST(EmbeddedTree, ChildrenAreNamedOnceAndGoWithTheirParent) {
   FaultyFileSystem files;
   const auto tree = MustOpen(files);
-  ASSERT_THAT(tree->Commit({Change::Create("/t/a/x", ""), Change::Create("/t/a/y", ""), Change::Create("/t/b", ""), Change::Create("/t-c", "")}), IsOk());
+  ASSERT_THAT(tree->Commit({Change::Create("/t/a/x", ""), Change::Create("/t/a/y", ""),
+                            Change::Create("/t/b", ""), Change::Create("/t-c", "")}),
+              IsOk());
   EXPECT_EQ(tree->Children("/t"), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(tree->Children("/t/a"), (std::vector<std::string>{"x", "y"}));
   ASSERT_THAT(tree->Commit({Change::Delete("/t")}), IsOk());
@@ -47,7 +51,9 @@ TEST(EmbeddedTree, WatchesHearWhatChangesBelowThem) {
   const auto tree = MustOpen(files);
   std::vector<std::string> heard;
   tree->Watch("/a", [&](const std::string& path) { heard.push_back(path); });
-  ASSERT_THAT(tree->Commit({Change::Create("/a/b", ""), Change::Create("/ab", ""), Change::Create("/a", "")}), IsOk());
+  ASSERT_THAT(tree->Commit({Change::Create("/a/b", ""), Change::Create("/ab", ""),
+                            Change::Create("/a", "")}),
+              IsOk());
   EXPECT_EQ(heard, (std::vector<std::string>{"/a/b", "/a"}));
 }
 
@@ -60,8 +66,10 @@ TEST(EmbeddedTree, CountersGiveTheirValueBeforeTheStep) {
   EXPECT_EQ(tree->Get("/c")->data, Bytes("\0\0\0\0\0\0\0\x0c", 8));
 }
 
-// A change that was acknowledged is there after any loss of power, one that was not is there whole or not at all.
-RC_GTEST_PROP(EmbeddedTree, AcknowledgedChangesOutliveCrashes, (const std::vector<uint8_t>& steps)) {
+// A change that was acknowledged is there after any loss of power, one that was not is there whole
+// or not at all.
+RC_GTEST_PROP(EmbeddedTree, AcknowledgedChangesOutliveCrashes,
+              (const std::vector<uint8_t>& steps)) {
   FaultyFileSystem files;
   auto tree = std::move(*EmbeddedTree::Open(files, "/meta", 300));
   std::map<std::string, std::string> model;
@@ -80,7 +88,8 @@ RC_GTEST_PROP(EmbeddedTree, AcknowledgedChangesOutliveCrashes, (const std::vecto
       model.erase(path);
     } else {
       const bool there = model.contains(path);
-      RC_ASSERT(tree->Commit({there ? Change::Set(path, value) : Change::Create(path, value)}).has_value());
+      RC_ASSERT(tree->Commit({there ? Change::Set(path, value) : Change::Create(path, value)})
+                    .has_value());
       model[path] = value;
     }
     for (int i = 0; i < 5; ++i) {
@@ -106,7 +115,8 @@ TEST(EmbeddedTree, ADiskThatFailsMakesItRefuseRatherThanForget) {
     }
     files.Crash();
     const auto tree = MustOpen(files, 100);
-    for (const std::string& path : acknowledged) EXPECT_TRUE(tree->Get(path).has_value()) << nth << " " << path;
+    for (const std::string& path : acknowledged)
+      EXPECT_TRUE(tree->Get(path).has_value()) << nth << " " << path;
   }
 }
 
@@ -114,7 +124,8 @@ TEST(EmbeddedTree, DamageBeforeTheEndIsToldAndNotGuessedAt) {
   FaultyFileSystem files;
   {
     const auto tree = MustOpen(files);
-    for (int i = 0; i < 5; ++i) ASSERT_THAT(tree->Commit({Change::Create("/n" + std::to_string(i), "value")}), IsOk());
+    for (int i = 0; i < 5; ++i)
+      ASSERT_THAT(tree->Commit({Change::Create("/n" + std::to_string(i), "value")}), IsOk());
   }
   files.FlipByte("/meta/journal", 70);
   EXPECT_THAT(EmbeddedTree::Open(files, "/meta"), IsError(ErrorCode::kCorrupt));
@@ -122,7 +133,8 @@ TEST(EmbeddedTree, DamageBeforeTheEndIsToldAndNotGuessedAt) {
 
 model::TableDescriptor Descriptor() {
   model::TableDescriptor descriptor;
-  descriptor.schema.columns = {{"id", model::MakeType(model::TypeRoot::kBigInt), {}, {}, 0}, {"dt", model::MakeType(model::TypeRoot::kString), {}, {}, 1}};
+  descriptor.schema.columns = {{"id", model::MakeType(model::TypeRoot::kBigInt), {}, {}, 0},
+                               {"dt", model::MakeType(model::TypeRoot::kString), {}, {}, 1}};
   descriptor.schema.highest_field_id = 1;
   descriptor.partition_keys = {"dt"};
   descriptor.bucket_count = 2;
@@ -146,12 +158,15 @@ TEST(Catalog, WhatWasWrittenIsReadBackByTheNextStart) {
     ASSERT_THAT(catalog->DropPartition(*catalog->view()->Find(table_id), "a"), IsOk());
     model::TableInfo next = catalog->view()->Find(table_id)->info;
     next.schema_id = 2;
-    next.descriptor.schema = *model::WithColumn(next.descriptor.schema, {"x", model::MakeType(model::TypeRoot::kInt), {}, {}, -1});
+    next.descriptor.schema = *model::WithColumn(
+        next.descriptor.schema, {"x", model::MakeType(model::TypeRoot::kInt), {}, {}, -1});
     ASSERT_THAT(catalog->UpdateTable(*catalog->view()->Find(table_id), next), IsOk());
-    const auto path = catalog->WriteLakeOffsets("/remote/lake", table_id, {{{table_id, 1, 0}, 7}, {{table_id, 1, 1}, 9}});
+    const auto path = catalog->WriteLakeOffsets("/remote/lake", table_id,
+                                                {{{table_id, 1, 0}, 7}, {{table_id, 1, 1}, 9}});
     ASSERT_THAT(path, IsOk());
     ASSERT_THAT(catalog->PutLake(table_id, {{{3, *path, *path}}, {}}), IsOk());
-    ASSERT_THAT(catalog->PutDynamicConfig({{"datalake.format", "paimon"}, {"x", std::nullopt}}), IsOk());
+    ASSERT_THAT(catalog->PutDynamicConfig({{"datalake.format", "paimon"}, {"x", std::nullopt}}),
+                IsOk());
   }
   files.Crash();
   const auto tree = MustOpen(files);
@@ -173,8 +188,9 @@ TEST(Catalog, WhatWasWrittenIsReadBackByTheNextStart) {
 
 TEST(Catalog, LakeOffsetsHaveThePublishedForm) {
   EXPECT_EQ(LakeOffsetsToJson(5, {}), R"({"version":1,"table_id":5})");
-  EXPECT_EQ(LakeOffsetsToJson(5, {{{5, model::kNoPartition, 0}, 10}, {{5, model::kNoPartition, 2}, 30}}),
-            R"({"version":1,"table_id":5,"bucket_offsets":[10,-1,30]})");
+  EXPECT_EQ(
+      LakeOffsetsToJson(5, {{{5, model::kNoPartition, 0}, 10}, {{5, model::kNoPartition, 2}, 30}}),
+      R"({"version":1,"table_id":5,"bucket_offsets":[10,-1,30]})");
   const std::map<model::TableBucket, int64_t> partitioned{{{5, 1, 0}, 1}, {{5, 2, 1}, 2}};
   EXPECT_EQ(*LakeOffsetsFromJson(LakeOffsetsToJson(5, partitioned)), partitioned);
   EXPECT_THAT(LakeOffsetsFromJson("{}"), IsError(ErrorCode::kCorrupt));

@@ -12,12 +12,26 @@ inline constexpr const char* kPartitionCounter = "/metadata/partition_seqid";
 inline constexpr const char* kWriterCounter = "/metadata/writer_id";
 inline constexpr const char* kDynamicConfig = "/config/server/global";
 
-inline std::string Database(const std::string& name) { return std::string(kDatabases) + "/" + name; }
-inline std::string Table(const model::TablePath& path) { return Database(path.database) + "/tables/" + path.table; }
-inline std::string Schema(const model::TablePath& path, int32_t id) { return Table(path) + "/schemas/" + std::to_string(id); }
-inline std::string Partition(const model::TablePath& path, const std::string& name) { return Table(path) + "/partitions/" + name; }
-inline std::string Assignment(model::TableId id) { return "/tabletservers/tables/" + std::to_string(id); }
-inline std::string PartitionAssignment(model::PartitionId id) { return "/tabletservers/partitions/" + std::to_string(id); }
-inline std::string Lake(model::TableId id) { return Assignment(id) + "/laketable"; }
+inline std::string Database(const std::string& name) {
+  return std::string(kDatabases) + "/" + name;
+}
+inline std::string Table(const model::TablePath& path) {
+  return Database(path.database) + "/tables/" + path.table;
+}
+inline std::string Schema(const model::TablePath& path, int32_t id) {
+  return Table(path) + "/schemas/" + std::to_string(id);
+}
+inline std::string Partition(const model::TablePath& path, const std::string& name) {
+  return Table(path) + "/partitions/" + name;
+}
+inline std::string Assignment(model::TableId id) {
+  return "/tabletservers/tables/" + std::to_string(id);
+}
+inline std::string PartitionAssignment(model::PartitionId id) {
+  return "/tabletservers/partitions/" + std::to_string(id);
+}
+inline std::string Lake(model::TableId id) {
+  return Assignment(id) + "/laketable";
+}
 
 }  // namespace strom::meta::paths

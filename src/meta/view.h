@@ -20,7 +20,7 @@ struct DatabaseEntry {
 struct TableEntry {
   model::TableInfo info;
   std::map<int32_t, std::shared_ptr<const model::Schema>> schemas;  // by schema id
-  std::map<std::string, model::PartitionId> partitions;              // by name
+  std::map<std::string, model::PartitionId> partitions;             // by name
 
   const model::Schema* SchemaOf(int32_t id) const {
     const auto it = schemas.find(id);

@@ -36,12 +36,15 @@ constexpr RootName kRoots[] = {
 
 constexpr int kMaxNesting = 32;
 
-const RootName& NamesOf(TypeRoot root) { return kRoots[static_cast<size_t>(root)]; }
+const RootName& NamesOf(TypeRoot root) {
+  return kRoots[static_cast<size_t>(root)];
+}
 
 Result<int32_t> Parameter(const Json& json, const char* key, int32_t low, int32_t high) {
   STROM_ASSIGN(const int64_t value, JsonInt(json, key));
   if (value < low || value > high) {
-    return Err(ErrorCode::kInvalidTable, "{} {} of a type is outside {} to {}", key, value, low, high);
+    return Err(ErrorCode::kInvalidTable, "{} {} of a type is outside {} to {}", key, value, low,
+               high);
   }
   return static_cast<int32_t>(value);
 }
@@ -50,9 +53,11 @@ Result<RowField> FieldFromJson(const Json& json, int depth) {
   RowField field;
   STROM_ASSIGN(field.name, JsonString(json, "name"));
   const auto type = json.find("field_type");
-  if (type == json.end()) return Err(ErrorCode::kInvalidTable, "field '{}' of a ROW has no field_type", field.name);
+  if (type == json.end())
+    return Err(ErrorCode::kInvalidTable, "field '{}' of a ROW has no field_type", field.name);
   STROM_ASSIGN(field.type, DataTypeFromJson(*type, depth + 1));
-  if (json.contains("description")) field.description = JsonOr<std::string>(json, "description", "");
+  if (json.contains("description"))
+    field.description = JsonOr<std::string>(json, "description", "");
   field.id = JsonOr<int32_t>(json, "field_id", -1);
   return field;
 }
@@ -76,23 +81,27 @@ Status ReadParameters(const Json& json, int depth, DataType& type) {
       return {};
     }
     case TypeRoot::kArray: {
-      if (!json.contains("element_type")) return Err(ErrorCode::kInvalidTable, "an ARRAY has no element_type");
+      if (!json.contains("element_type"))
+        return Err(ErrorCode::kInvalidTable, "an ARRAY has no element_type");
       STROM_ASSIGN(DataType element, DataTypeFromJson(json["element_type"], depth + 1));
       type.fields = {RowField{"element", std::move(element), {}, -1}};
       return {};
     }
     case TypeRoot::kMap: {
       if (!json.contains("key_type")) return Err(ErrorCode::kInvalidTable, "a MAP has no key_type");
-      if (!json.contains("value_type")) return Err(ErrorCode::kInvalidTable, "a MAP has no value_type");
+      if (!json.contains("value_type"))
+        return Err(ErrorCode::kInvalidTable, "a MAP has no value_type");
       STROM_ASSIGN(DataType key, DataTypeFromJson(json["key_type"], depth + 1));
       STROM_ASSIGN(DataType value, DataTypeFromJson(json["value_type"], depth + 1));
       key.nullable = false;
-      type.fields = {RowField{"key", std::move(key), {}, -1}, RowField{"value", std::move(value), {}, -1}};
+      type.fields = {RowField{"key", std::move(key), {}, -1},
+                     RowField{"value", std::move(value), {}, -1}};
       return {};
     }
     case TypeRoot::kRow: {
       const auto fields = json.find("fields");
-      if (fields == json.end() || !fields->is_array()) return Err(ErrorCode::kInvalidTable, "a ROW has no fields");
+      if (fields == json.end() || !fields->is_array())
+        return Err(ErrorCode::kInvalidTable, "a ROW has no fields");
       for (const Json& item : *fields) {
         STROM_ASSIGN(RowField field, FieldFromJson(item, depth));
         type.fields.push_back(std::move(field));
@@ -116,8 +125,8 @@ const DataType& DataType::value() const {
 }
 
 bool DataType::operator==(const DataType& other) const {
-  return root == other.root && nullable == other.nullable && length == other.length && precision == other.precision &&
-         scale == other.scale && fields == other.fields;
+  return root == other.root && nullable == other.nullable && length == other.length &&
+         precision == other.precision && scale == other.scale && fields == other.fields;
 }
 
 std::string DataType::ToString() const {
@@ -175,7 +184,8 @@ Json DataTypeToJsonValue(const DataType& type) {
 }
 
 Result<DataType> DataTypeFromJson(const Json& json, int depth) {
-  if (depth > kMaxNesting) return Err(ErrorCode::kInvalidTable, "a type is nested more than {} deep", kMaxNesting);
+  if (depth > kMaxNesting)
+    return Err(ErrorCode::kInvalidTable, "a type is nested more than {} deep", kMaxNesting);
   if (!json.is_object()) return Err(ErrorCode::kInvalidTable, "a data type must be a JSON object");
   const std::string name = JsonOr<std::string>(json, "type", "");
   for (const RootName& candidate : kRoots) {
@@ -191,7 +201,9 @@ Result<DataType> DataTypeFromJson(const Json& json, int depth) {
   return Err(ErrorCode::kInvalidTable, "'{}' is no data type", name);
 }
 
-std::string DataTypeToJson(const DataType& type) { return DataTypeToJsonValue(type).dump(); }
+std::string DataTypeToJson(const DataType& type) {
+  return DataTypeToJsonValue(type).dump();
+}
 
 Result<DataType> DataTypeFromJson(const std::string& text) {
   const Result<Json> json = ParseJson(text, "data type");

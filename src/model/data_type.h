@@ -10,8 +10,25 @@ namespace strom::model {
 
 /// The kinds of SQL types that a column can have.
 enum class TypeRoot {
-  kBoolean, kTinyInt, kSmallInt, kInt, kBigInt, kFloat, kDouble, kChar, kString, kDecimal, kDate, kTime, kTimestamp,
-  kTimestampLtz, kBinary, kBytes, kArray, kMap, kRow
+  kBoolean,
+  kTinyInt,
+  kSmallInt,
+  kInt,
+  kBigInt,
+  kFloat,
+  kDouble,
+  kChar,
+  kString,
+  kDecimal,
+  kDate,
+  kTime,
+  kTimestamp,
+  kTimestampLtz,
+  kBinary,
+  kBytes,
+  kArray,
+  kMap,
+  kRow
 };
 
 struct RowField;
@@ -20,9 +37,9 @@ struct RowField;
 struct DataType {
   TypeRoot root = TypeRoot::kInt;
   bool nullable = true;
-  int32_t length = 0;     // CHAR, BINARY
-  int32_t precision = 0;  // DECIMAL, TIME, TIMESTAMP, TIMESTAMP_LTZ
-  int32_t scale = 0;      // DECIMAL
+  int32_t length = 0;            // CHAR, BINARY
+  int32_t precision = 0;         // DECIMAL, TIME, TIMESTAMP, TIMESTAMP_LTZ
+  int32_t scale = 0;             // DECIMAL
   std::vector<RowField> fields;  // ARRAY: the element; MAP: key, value; ROW: its fields
 
   const DataType& element() const;
@@ -43,12 +60,20 @@ struct RowField {
   bool operator==(const RowField&) const = default;
 };
 
-inline DataType MakeType(TypeRoot root, bool nullable = true) { return DataType{.root = root, .nullable = nullable, .fields = {}}; }
-inline bool IsNested(TypeRoot root) { return root >= TypeRoot::kArray; }
+inline DataType MakeType(TypeRoot root, bool nullable = true) {
+  return DataType{.root = root, .nullable = nullable, .fields = {}};
+}
+inline bool IsNested(TypeRoot root) {
+  return root >= TypeRoot::kArray;
+}
 /// Whether a DECIMAL fits an int64.
-inline bool IsCompactDecimal(const DataType& type) { return type.precision <= 18; }
+inline bool IsCompactDecimal(const DataType& type) {
+  return type.precision <= 18;
+}
 /// Whether a TIMESTAMP is kept as milliseconds alone.
-inline bool IsCompactTimestamp(const DataType& type) { return type.precision <= 3; }
+inline bool IsCompactTimestamp(const DataType& type) {
+  return type.precision <= 3;
+}
 
 /// The JSON form of the published descriptor format, version 1, as compact text.
 std::string DataTypeToJson(const DataType& type);

@@ -8,7 +8,8 @@
 
 namespace strom::model {
 
-/// "30s", "3 min", "7d", "100 ms", "PT10M"; a number needs a unit. Below a millisecond rounds down. Errors: kInvalidConfig.
+/// "30s", "3 min", "7d", "100 ms", "PT10M"; a number needs a unit. Below a millisecond rounds down.
+/// Errors: kInvalidConfig.
 Result<Millis> ParseDuration(std::string_view text);
 /// "64mb", "4 kb", "1g"; binary units, a plain number is bytes. Errors: kInvalidConfig.
 Result<int64_t> ParseMemorySize(std::string_view text);

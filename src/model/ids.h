@@ -34,8 +34,8 @@ struct TableBucket {
   auto operator<=>(const TableBucket&) const = default;
 };
 
-/// Names of databases, tables and partition values: 1 to 200 of [A-Za-z0-9_-], not "." or "..". `what` is the noun for the
-/// message ("database name"). Errors: `code`.
+/// Names of databases, tables and partition values: 1 to 200 of [A-Za-z0-9_-], not "." or "..".
+/// `what` is the noun for the message ("database name"). Errors: `code`.
 Status CheckName(const std::string& name, const char* what, ErrorCode code);
 /// As CheckName, and without the reserved prefix "__".
 Status CheckNewName(const std::string& name, const char* what, ErrorCode code);

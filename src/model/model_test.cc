@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <chrono>
+
+#include <gtest/gtest.h>
 
 #include "model/duration.h"
 #include "model/partition.h"
@@ -45,8 +45,11 @@ TEST(SchemaJson, DescriptorsComeBackWithTheSameContent) {
 TEST(SchemaJson, AColumnIdIsNotAPositionAfterARow) {
   Schema schema;
   DataType address = MakeType(TypeRoot::kRow);
-  address.fields = {{"street", MakeType(TypeRoot::kString), {}, -1}, {"zip", MakeType(TypeRoot::kInt), {}, -1}};
-  schema.columns = {{"id", MakeType(TypeRoot::kBigInt), {}, {}, -1}, {"addr", address, {}, {}, -1}, {"d", MakeType(TypeRoot::kDate), {}, {}, -1}};
+  address.fields = {{"street", MakeType(TypeRoot::kString), {}, -1},
+                    {"zip", MakeType(TypeRoot::kInt), {}, -1}};
+  schema.columns = {{"id", MakeType(TypeRoot::kBigInt), {}, {}, -1},
+                    {"addr", address, {}, {}, -1},
+                    {"d", MakeType(TypeRoot::kDate), {}, {}, -1}};
   AssignIds(schema);
   EXPECT_EQ(schema.columns[2].id, 4);
   EXPECT_EQ(schema.columns[1].type.fields[1].id, 3);
@@ -58,20 +61,34 @@ struct BadSchema {
 };
 class BadSchemas : public ::testing::TestWithParam<BadSchema> {};
 
-TEST_P(BadSchemas, AreRefused) { EXPECT_FALSE(SchemaFromJson(GetParam().json).has_value()) << GetParam().what; }
+TEST_P(BadSchemas, AreRefused) {
+  EXPECT_FALSE(SchemaFromJson(GetParam().json).has_value()) << GetParam().what;
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Schema, BadSchemas,
-    ::testing::Values(BadSchema{"no json", "{"}, BadSchema{"no columns", R"({"columns":[]})"},
-                      BadSchema{"unknown type", R"({"columns":[{"name":"a","data_type":{"type":"VARCHAR"}}]})"},
-                      BadSchema{"two of a name", R"({"columns":[{"name":"a","data_type":{"type":"INTEGER"}},{"name":"a","data_type":{"type":"INTEGER"}}]})"},
-                      BadSchema{"key without column", R"({"columns":[{"name":"a","data_type":{"type":"INTEGER"}}],"primary_key":["b"]})"},
-                      BadSchema{"decimal too wide", R"({"columns":[{"name":"a","data_type":{"type":"DECIMAL","precision":39,"scale":0}}]})"},
-                      BadSchema{"ids given to some", R"({"columns":[{"name":"a","data_type":{"type":"INTEGER"},"id":0},{"name":"b","data_type":{"type":"INTEGER"}}]})"}));
+    ::testing::Values(
+        BadSchema{"no json", "{"}, BadSchema{"no columns", R"({"columns":[]})"},
+        BadSchema{"unknown type", R"({"columns":[{"name":"a","data_type":{"type":"VARCHAR"}}]})"},
+        BadSchema{
+            "two of a name",
+            R"({"columns":[{"name":"a","data_type":{"type":"INTEGER"}},{"name":"a","data_type":{"type":"INTEGER"}}]})"},
+        BadSchema{
+            "key without column",
+            R"({"columns":[{"name":"a","data_type":{"type":"INTEGER"}}],"primary_key":["b"]})"},
+        BadSchema{
+            "decimal too wide",
+            R"({"columns":[{"name":"a","data_type":{"type":"DECIMAL","precision":39,"scale":0}}]})"},
+        BadSchema{
+            "ids given to some",
+            R"({"columns":[{"name":"a","data_type":{"type":"INTEGER"},"id":0},{"name":"b","data_type":{"type":"INTEGER"}}]})"}));
 
 TEST(Partition, AutoPartitionValuesAreThoseOfTheRealSystem) {
-  const std::map<std::string, TimeUnit> units{{"HOUR", TimeUnit::kHour}, {"DAY", TimeUnit::kDay}, {"MONTH", TimeUnit::kMonth},
-                                              {"QUARTER", TimeUnit::kQuarter}, {"YEAR", TimeUnit::kYear}};
+  const std::map<std::string, TimeUnit> units{{"HOUR", TimeUnit::kHour},
+                                              {"DAY", TimeUnit::kDay},
+                                              {"MONTH", TimeUnit::kMonth},
+                                              {"QUARTER", TimeUnit::kQuarter},
+                                              {"YEAR", TimeUnit::kYear}};
   for (const Json& vector : testing::LoadVectors("partitions")["auto_partition"]) {
     int year = 0;
     unsigned month = 0;
@@ -79,11 +96,17 @@ TEST(Partition, AutoPartitionValuesAreThoseOfTheRealSystem) {
     int hour = 0;
     int minute = 0;
     int second = 0;
-    ASSERT_EQ(std::sscanf(vector["instant"].get<std::string>().c_str(), "%d-%u-%uT%d:%d:%dZ", &year, &month, &day, &hour, &minute, &second), 6);
-    const std::chrono::sys_days date{std::chrono::year{year} / static_cast<int>(month) / static_cast<int>(day)};
-    const Millis now = (int64_t{date.time_since_epoch().count()} * 86400 + hour * 3600 + minute * 60 + second) * 1000;
-    const auto value = AutoPartitionValue(now, units.at(vector["time_unit"].get<std::string>()), vector["time_zone"].get<std::string>(),
-                                          vector["offset"].get<int32_t>());
+    ASSERT_EQ(std::sscanf(vector["instant"].get<std::string>().c_str(), "%d-%u-%uT%d:%d:%dZ", &year,
+                          &month, &day, &hour, &minute, &second),
+              6);
+    const std::chrono::sys_days date{std::chrono::year{year} / static_cast<int>(month) /
+                                     static_cast<int>(day)};
+    const Millis now =
+        (int64_t{date.time_since_epoch().count()} * 86400 + hour * 3600 + minute * 60 + second) *
+        1000;
+    const auto value =
+        AutoPartitionValue(now, units.at(vector["time_unit"].get<std::string>()),
+                           vector["time_zone"].get<std::string>(), vector["offset"].get<int32_t>());
     ASSERT_THAT(value, IsOk());
     EXPECT_EQ(*value, vector["partition_value"].get<std::string>()) << vector.dump();
   }
@@ -95,9 +118,13 @@ TEST(Partition, AValueGivenByHandMustHaveTheFormOfTheUnit) {
   automatic.time_zone = "UTC";
   constexpr Millis kNow = 1'731'324'600'000;  // 2024-11-11T11:30Z
   EXPECT_THAT(CheckAutoPartitionValue("20241111", automatic, kNow), IsOk());
-  EXPECT_THAT(CheckAutoPartitionValue("2024-11-11", automatic, kNow), IsError(ErrorCode::kPartitionSpecInvalid));
-  EXPECT_THAT(CheckAutoPartitionValue("20241301", automatic, kNow), IsError(ErrorCode::kPartitionSpecInvalid));
-  EXPECT_THAT(CheckAutoPartitionValue("20240101", automatic, kNow), IsError(ErrorCode::kPartitionSpecInvalid)) << "past retention";
+  EXPECT_THAT(CheckAutoPartitionValue("2024-11-11", automatic, kNow),
+              IsError(ErrorCode::kPartitionSpecInvalid));
+  EXPECT_THAT(CheckAutoPartitionValue("20241301", automatic, kNow),
+              IsError(ErrorCode::kPartitionSpecInvalid));
+  EXPECT_THAT(CheckAutoPartitionValue("20240101", automatic, kNow),
+              IsError(ErrorCode::kPartitionSpecInvalid))
+      << "past retention";
 }
 
 TEST(Duration, FormsThatUsersWrite) {
@@ -107,12 +134,14 @@ TEST(Duration, FormsThatUsersWrite) {
   EXPECT_EQ(*ParseDuration("PT10M"), 600'000);
   EXPECT_EQ(*ParseMemorySize("64mb"), 64 << 20);
   EXPECT_EQ(*ParseMemorySize("4096"), 4096);
-  for (const char* bad : {"", "10", "min", "3 fortnights", "s3"}) EXPECT_FALSE(ParseDuration(bad).has_value()) << bad;
+  for (const char* bad : {"", "10", "min", "3 fortnights", "s3"})
+    EXPECT_FALSE(ParseDuration(bad).has_value()) << bad;
 }
 
 TableDescriptor LogTable() {
   TableDescriptor descriptor;
-  descriptor.schema.columns = {{"id", MakeType(TypeRoot::kBigInt), {}, {}, 0}, {"name", MakeType(TypeRoot::kString), {}, {}, 1}};
+  descriptor.schema.columns = {{"id", MakeType(TypeRoot::kBigInt), {}, {}, 0},
+                               {"name", MakeType(TypeRoot::kString), {}, {}, 1}};
   descriptor.schema.highest_field_id = 1;
   return descriptor;
 }
@@ -140,17 +169,31 @@ TEST_P(Refusals, HaveTheirCode) {
 INSTANTIATE_TEST_SUITE_P(
     CreateTable, Refusals,
     ::testing::Values(
-        Refusal{"unknown option", ErrorCode::kInvalidConfig, [](TableDescriptor& d) { d.properties["table.log.tttl"] = "1d"; }},
-        Refusal{"foreign key in properties", ErrorCode::kInvalidConfig, [](TableDescriptor& d) { d.properties["mine"] = "1"; }},
-        Refusal{"bad value", ErrorCode::kInvalidConfig, [](TableDescriptor& d) { d.properties["table.log.format"] = "AVRO"; }},
-        Refusal{"too many buckets", ErrorCode::kBucketMaxNum, [](TableDescriptor& d) { d.bucket_count = 128001; }},
-        Refusal{"too many replicas", ErrorCode::kInvalidReplicationFactor, [](TableDescriptor& d) { d.properties["table.replication.factor"] = "2"; }},
-        Refusal{"lake without cluster lake", ErrorCode::kInvalidTable, [](TableDescriptor& d) { d.properties["table.datalake.enabled"] = "true"; }},
-        Refusal{"merge engine on a log table", ErrorCode::kInvalidConfig, [](TableDescriptor& d) { d.properties["table.merge-engine"] = "first_row"; }},
-        Refusal{"auto partition without partitions", ErrorCode::kInvalidConfig, [](TableDescriptor& d) { d.properties["table.auto-partition.enabled"] = "true"; }},
-        Refusal{"system column", ErrorCode::kInvalidTable, [](TableDescriptor& d) { d.schema.columns[0].name = "__offset"; }},
-        Refusal{"deletion vectors", ErrorCode::kInvalidConfig, [](TableDescriptor& d) { d.custom_properties["paimon.deletion-vectors.enabled"] = "true"; }},
-        Refusal{"zstd level", ErrorCode::kInvalidConfig, [](TableDescriptor& d) { d.properties["table.log.arrow.compression.zstd.level"] = "23"; }}));
+        Refusal{"unknown option", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) { d.properties["table.log.tttl"] = "1d"; }},
+        Refusal{"foreign key in properties", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) { d.properties["mine"] = "1"; }},
+        Refusal{"bad value", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) { d.properties["table.log.format"] = "AVRO"; }},
+        Refusal{"too many buckets", ErrorCode::kBucketMaxNum,
+                [](TableDescriptor& d) { d.bucket_count = 128001; }},
+        Refusal{"too many replicas", ErrorCode::kInvalidReplicationFactor,
+                [](TableDescriptor& d) { d.properties["table.replication.factor"] = "2"; }},
+        Refusal{"lake without cluster lake", ErrorCode::kInvalidTable,
+                [](TableDescriptor& d) { d.properties["table.datalake.enabled"] = "true"; }},
+        Refusal{"merge engine on a log table", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) { d.properties["table.merge-engine"] = "first_row"; }},
+        Refusal{"auto partition without partitions", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) { d.properties["table.auto-partition.enabled"] = "true"; }},
+        Refusal{"system column", ErrorCode::kInvalidTable,
+                [](TableDescriptor& d) { d.schema.columns[0].name = "__offset"; }},
+        Refusal{"deletion vectors", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) {
+                  d.custom_properties["paimon.deletion-vectors.enabled"] = "true";
+                }},
+        Refusal{"zstd level", ErrorCode::kInvalidConfig, [](TableDescriptor& d) {
+                  d.properties["table.log.arrow.compression.zstd.level"] = "23";
+                }}));
 
 TEST(AlterTable, FreshnessIsImmutableUnlessTheClusterAllowsIt) {
   ClusterRules rules;
@@ -159,7 +202,8 @@ TEST(AlterTable, FreshnessIsImmutableUnlessTheClusterAllowsIt) {
   TableDescriptor descriptor = LogTable();
   ASSERT_THAT(ApplyDefaults(rules, descriptor), IsOk());
   TableDescriptor altered = descriptor;
-  EXPECT_THAT(AlterProperties(rules, {{"table.datalake.freshness", "5min"}}, altered), IsError(ErrorCode::kInvalidAlterTable));
+  EXPECT_THAT(AlterProperties(rules, {{"table.datalake.freshness", "5min"}}, altered),
+              IsError(ErrorCode::kInvalidAlterTable));
   rules.freshness_mutable = true;
   EXPECT_THAT(AlterProperties(rules, {{"table.datalake.freshness", "5min"}}, altered), IsOk());
 }
@@ -168,13 +212,15 @@ TEST(AlterTable, ATableFromBeforeTheLakeCanOnlyJoinItWithoutABucketKey) {
   TableDescriptor plain = LogTable();
   TableDescriptor keyed = LogTable();
   keyed.bucket_keys = {"id"};
-  for (TableDescriptor* descriptor : {&plain, &keyed}) ASSERT_THAT(ApplyDefaults(ClusterRules(), *descriptor), IsOk());
+  for (TableDescriptor* descriptor : {&plain, &keyed})
+    ASSERT_THAT(ApplyDefaults(ClusterRules(), *descriptor), IsOk());
   ClusterRules rules;
   rules.lake_format = LakeFormat::kPaimon;
   rules.lake_enabled = true;
   EXPECT_THAT(AlterProperties(rules, {{"table.datalake.enabled", "true"}}, plain), IsOk());
   EXPECT_EQ(plain.properties["table.datalake.format"], "paimon");
-  EXPECT_THAT(AlterProperties(rules, {{"table.datalake.enabled", "true"}}, keyed), IsError(ErrorCode::kInvalidAlterTable));
+  EXPECT_THAT(AlterProperties(rules, {{"table.datalake.enabled", "true"}}, keyed),
+              IsError(ErrorCode::kInvalidAlterTable));
 }
 
 }  // namespace

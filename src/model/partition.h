@@ -15,16 +15,20 @@ Result<std::vector<std::string>> PartitionValues(const std::string& name, size_t
 
 /// Orders `spec` (key, value pairs) by the table's partition keys and checks it.
 /// Errors: kTableNotPartitioned, kPartitionSpecInvalid.
-Result<std::vector<std::string>> ResolvePartition(const TableDescriptor& descriptor,
-                                                  const std::vector<std::pair<std::string, std::string>>& spec);
+Result<std::vector<std::string>> ResolvePartition(
+    const TableDescriptor& descriptor,
+    const std::vector<std::pair<std::string, std::string>>& spec);
 
-/// The time value of an auto-created partition `steps` units after the one that `now` falls into, in `time_zone`
-/// (IANA name; empty = the machine's zone). Errors: kInvalidConfig for an unknown zone.
-Result<std::string> AutoPartitionValue(Millis now, TimeUnit unit, const std::string& time_zone, int32_t steps);
+/// The time value of an auto-created partition `steps` units after the one that `now` falls into,
+/// in `time_zone` (IANA name; empty = the machine's zone). Errors: kInvalidConfig for an unknown
+/// zone.
+Result<std::string> AutoPartitionValue(Millis now, TimeUnit unit, const std::string& time_zone,
+                                       int32_t steps);
 
-/// Checks that a value given by hand is one that auto partitioning could have made and is not past its retention.
-/// Errors: kPartitionSpecInvalid, naming the format.
-Status CheckAutoPartitionValue(const std::string& value, const AutoPartition& automatic, Millis now);
+/// Checks that a value given by hand is one that auto partitioning could have made and is not past
+/// its retention. Errors: kPartitionSpecInvalid, naming the format.
+Status CheckAutoPartitionValue(const std::string& value, const AutoPartition& automatic,
+                               Millis now);
 
 /// Offset of `time_zone` from UTC at `now`, in seconds. Errors: kInvalidConfig.
 Result<int64_t> ZoneOffsetSeconds(const std::string& time_zone, Millis now);

@@ -19,7 +19,8 @@ void AssignNestedIds(DataType& type, int32_t& highest) {
 Status CollectIds(const DataType& type, std::set<int32_t>& ids) {
   for (const RowField& field : type.fields) {
     if (type.root == TypeRoot::kRow && field.id >= 0 && !ids.insert(field.id).second) {
-      return Err(ErrorCode::kInvalidTable, "field id {} of '{}' is used twice", field.id, field.name);
+      return Err(ErrorCode::kInvalidTable, "field id {} of '{}' is used twice", field.id,
+                 field.name);
     }
     STROM_TRY(CollectIds(field.type, ids));
   }
@@ -36,7 +37,8 @@ Result<Column> ColumnFromJson(const Json& json) {
   Column column;
   STROM_ASSIGN(column.name, JsonString(json, "name"));
   const auto type = json.find("data_type");
-  if (type == json.end()) return Err(ErrorCode::kInvalidTable, "column '{}' has no data_type", column.name);
+  if (type == json.end())
+    return Err(ErrorCode::kInvalidTable, "column '{}' has no data_type", column.name);
   auto parsed = DataTypeFromJson(*type, 0);
   if (!parsed) return std::unexpected(parsed.error().In(fmt::format("column '{}'", column.name)));
   column.type = std::move(*parsed);
@@ -54,24 +56,28 @@ Result<Column> ColumnFromJson(const Json& json) {
 }
 
 Status CheckIds(Schema& schema) {
-  const auto with_id = std::ranges::count_if(schema.columns, [](const Column& c) { return c.id >= 0; });
+  const auto with_id =
+      std::ranges::count_if(schema.columns, [](const Column& c) { return c.id >= 0; });
   if (with_id != 0 && static_cast<size_t>(with_id) != schema.columns.size()) {
     return Err(ErrorCode::kInvalidTable, "either all columns have an id or none");
   }
   if (with_id == 0) {  // as written before ids existed: positions
-    for (size_t i = 0; i < schema.columns.size(); ++i) schema.columns[i].id = static_cast<int32_t>(i);
+    for (size_t i = 0; i < schema.columns.size(); ++i)
+      schema.columns[i].id = static_cast<int32_t>(i);
   }
   std::set<int32_t> ids;
   for (const Column& column : schema.columns) {
     if (!ids.insert(column.id).second) {
-      return Err(ErrorCode::kInvalidTable, "column id {} of '{}' is used twice", column.id, column.name);
+      return Err(ErrorCode::kInvalidTable, "column id {} of '{}' is used twice", column.id,
+                 column.name);
     }
     STROM_TRY(CollectIds(column.type, ids));
   }
   const int32_t largest = ids.empty() ? -1 : *ids.rbegin();
   if (schema.highest_field_id < 0) schema.highest_field_id = largest;
   if (largest > schema.highest_field_id) {
-    return Err(ErrorCode::kInvalidTable, "highest_field_id {} is below id {}", schema.highest_field_id, largest);
+    return Err(ErrorCode::kInvalidTable, "highest_field_id {} is below id {}",
+               schema.highest_field_id, largest);
   }
   for (Column& column : schema.columns) {
     if (HasNestedWithoutId(column.type)) AssignNestedIds(column.type, schema.highest_field_id);
@@ -83,21 +89,27 @@ Status CheckKeys(Schema& schema) {
   std::set<std::string> seen;
   for (const std::string& name : schema.primary_key) {
     const int position = schema.Find(name);
-    if (position < 0) return Err(ErrorCode::kInvalidTable, "primary key column '{}' does not exist", name);
-    if (!seen.insert(name).second) return Err(ErrorCode::kInvalidTable, "primary key names '{}' twice", name);
+    if (position < 0)
+      return Err(ErrorCode::kInvalidTable, "primary key column '{}' does not exist", name);
+    if (!seen.insert(name).second)
+      return Err(ErrorCode::kInvalidTable, "primary key names '{}' twice", name);
     schema.columns[static_cast<size_t>(position)].type.nullable = false;
   }
   if (schema.auto_increment.empty()) return {};
-  if (schema.auto_increment.size() > 1) return Err(ErrorCode::kInvalidTable, "only one column can be auto-increment");
+  if (schema.auto_increment.size() > 1)
+    return Err(ErrorCode::kInvalidTable, "only one column can be auto-increment");
   const std::string& name = schema.auto_increment[0];
   const int position = schema.Find(name);
-  if (position < 0) return Err(ErrorCode::kInvalidTable, "auto-increment column '{}' does not exist", name);
+  if (position < 0)
+    return Err(ErrorCode::kInvalidTable, "auto-increment column '{}' does not exist", name);
   const TypeRoot root = schema.columns[static_cast<size_t>(position)].type.root;
   if (root != TypeRoot::kInt && root != TypeRoot::kBigInt) {
     return Err(ErrorCode::kInvalidTable, "auto-increment column '{}' must be INT or BIGINT", name);
   }
-  if (schema.primary_key.empty()) return Err(ErrorCode::kInvalidTable, "auto-increment needs a primary key");
-  if (seen.contains(name)) return Err(ErrorCode::kInvalidTable, "auto-increment column '{}' is in the primary key", name);
+  if (schema.primary_key.empty())
+    return Err(ErrorCode::kInvalidTable, "auto-increment needs a primary key");
+  if (seen.contains(name))
+    return Err(ErrorCode::kInvalidTable, "auto-increment column '{}' is in the primary key", name);
   return {};
 }
 
@@ -126,7 +138,8 @@ Result<Properties> PropertiesFromJson(const Json& object, const char* key) {
   if (it == object.end()) return properties;
   if (!it->is_object()) return Err(ErrorCode::kInvalidTable, "'{}' must be an object", key);
   for (const auto& [name, value] : it->items()) {
-    if (!value.is_string()) return Err(ErrorCode::kInvalidTable, "'{}' of {} must be a string", name, key);
+    if (!value.is_string())
+      return Err(ErrorCode::kInvalidTable, "'{}' of {} must be a string", name, key);
     properties[name] = value.get<std::string>();
   }
   return properties;
@@ -138,7 +151,8 @@ Result<std::vector<std::string>> StringsFromJson(const Json& object, const char*
   if (it == object.end()) return strings;
   if (!it->is_array()) return Err(ErrorCode::kInvalidTable, "'{}' must be a list", key);
   for (const Json& item : *it) {
-    if (!item.is_string()) return Err(ErrorCode::kInvalidTable, "'{}' must be a list of strings", key);
+    if (!item.is_string())
+      return Err(ErrorCode::kInvalidTable, "'{}' must be a list of strings", key);
     strings.push_back(item.get<std::string>());
   }
   return strings;
@@ -151,7 +165,8 @@ Json SchemaToJsonValue(const Schema& schema) {
     if (column.comment) item["comment"] = *column.comment;
     if (column.agg_function) {
       Json agg{{"type", column.agg_function->type}};
-      if (!column.agg_function->parameters.empty()) agg["parameters"] = PropertiesToJson(column.agg_function->parameters);
+      if (!column.agg_function->parameters.empty())
+        agg["parameters"] = PropertiesToJson(column.agg_function->parameters);
       item["agg_function"] = std::move(agg);
     }
     item["id"] = column.id;
@@ -166,13 +181,15 @@ Json SchemaToJsonValue(const Schema& schema) {
 
 Result<Schema> SchemaFromJsonValue(const Json& json) {
   const auto columns = json.find("columns");
-  if (columns == json.end() || !columns->is_array()) return Err(ErrorCode::kInvalidTable, "the schema has no columns");
+  if (columns == json.end() || !columns->is_array())
+    return Err(ErrorCode::kInvalidTable, "the schema has no columns");
   Schema schema;
   std::set<std::string> names;
   for (const Json& item : *columns) {
     if (!item.is_object()) return Err(ErrorCode::kInvalidTable, "a column must be an object");
     STROM_ASSIGN(Column column, ColumnFromJson(item));
-    if (!names.insert(column.name).second) return Err(ErrorCode::kInvalidTable, "column '{}' exists twice", column.name);
+    if (!names.insert(column.name).second)
+      return Err(ErrorCode::kInvalidTable, "column '{}' exists twice", column.name);
     schema.columns.push_back(std::move(column));
   }
   if (schema.columns.empty()) return Err(ErrorCode::kInvalidTable, "the schema has no columns");
@@ -184,7 +201,9 @@ Result<Schema> SchemaFromJsonValue(const Json& json) {
   return schema;
 }
 
-std::string SchemaToJson(const Schema& schema) { return SchemaToJsonValue(schema).dump(); }
+std::string SchemaToJson(const Schema& schema) {
+  return SchemaToJsonValue(schema).dump();
+}
 
 Result<Schema> SchemaFromJson(const std::string& text) {
   STROM_ASSIGN(const Json json, ParseJson(text, "schema"));
@@ -204,7 +223,8 @@ Result<Schema> WithColumn(const Schema& schema, Column column) {
     return Err(ErrorCode::kInvalidAlterTable, "column '{}' already exists", column.name);
   }
   if (!column.type.nullable) {
-    return Err(ErrorCode::kInvalidAlterTable, "column '{}' must be nullable: rows written before have no value for it",
+    return Err(ErrorCode::kInvalidAlterTable,
+               "column '{}' must be nullable: rows written before have no value for it",
                column.name);
   }
   Schema next = schema;

@@ -28,8 +28,8 @@ struct Column {
 
 /// A table's columns in declared order, which is the order in all record formats.
 ///
-/// JSON: the published descriptor format, version 1. Invariant after parsing: names and ids are unique, every column has an
-/// id, primary key columns exist and are NOT NULL.
+/// JSON: the published descriptor format, version 1. Invariant after parsing: names and ids are
+/// unique, every column has an id, primary key columns exist and are NOT NULL.
 struct Schema {
   std::vector<Column> columns;
   std::vector<std::string> primary_key;
@@ -51,7 +51,8 @@ Result<Schema> SchemaFromJson(const std::string& text);
 /// Errors: kInvalidAlterTable when the name exists or the type is NOT NULL.
 Result<Schema> WithColumn(const Schema& schema, Column column);
 
-/// Gives ids to columns (and their nested fields, depth first) that have none yet, from highest_field_id + 1 on.
+/// Gives ids to columns (and their nested fields, depth first) that have none yet, from
+/// highest_field_id + 1 on.
 void AssignIds(Schema& schema);
 
 }  // namespace strom::model

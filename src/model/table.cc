@@ -37,7 +37,9 @@ struct Option {
   Setter set;
 };
 
-Status Accept(const std::string&, TableOptions&) { return {}; }
+Status Accept(const std::string&, TableOptions&) {
+  return {};
+}
 Status AcceptBool(const std::string& text, TableOptions&) {
   STROM_TRY(ParseBool(text));
   return {};
@@ -52,9 +54,10 @@ Status AcceptFormat(const std::string& text, TableOptions&) {
 }
 
 Status SetLogFormat(const std::string& text, TableOptions& options) {
-  STROM_ASSIGN(options.log_format, (ParseEnum<LogFormat>(text, {{"ARROW", LogFormat::kArrow},
-                                                                {"INDEXED", LogFormat::kIndexed},
-                                                                {"COMPACTED", LogFormat::kCompacted}})));
+  STROM_ASSIGN(options.log_format,
+               (ParseEnum<LogFormat>(text, {{"ARROW", LogFormat::kArrow},
+                                            {"INDEXED", LogFormat::kIndexed},
+                                            {"COMPACTED", LogFormat::kCompacted}})));
   return {};
 }
 Status SetCompression(const std::string& text, TableOptions& options) {
@@ -64,8 +67,11 @@ Status SetCompression(const std::string& text, TableOptions& options) {
 }
 Status SetTimeUnit(const std::string& text, TableOptions& options) {
   STROM_ASSIGN(options.auto_partition.unit,
-               (ParseEnum<TimeUnit>(text, {{"HOUR", TimeUnit::kHour}, {"DAY", TimeUnit::kDay}, {"MONTH", TimeUnit::kMonth},
-                                           {"QUARTER", TimeUnit::kQuarter}, {"YEAR", TimeUnit::kYear}})));
+               (ParseEnum<TimeUnit>(text, {{"HOUR", TimeUnit::kHour},
+                                           {"DAY", TimeUnit::kDay},
+                                           {"MONTH", TimeUnit::kMonth},
+                                           {"QUARTER", TimeUnit::kQuarter},
+                                           {"YEAR", TimeUnit::kYear}})));
   return {};
 }
 Status SetLakeFormat(const std::string& text, TableOptions& options) {
@@ -78,7 +84,8 @@ Status SetTtl(const std::string& text, TableOptions& options) {
 }
 Status SetFreshness(const std::string& text, TableOptions& options) {
   STROM_ASSIGN(options.lake_freshness_ms, ParseDuration(text));
-  if (options.lake_freshness_ms <= 0) return Err(ErrorCode::kInvalidConfig, "'{}' must be more than nothing", text);
+  if (options.lake_freshness_ms <= 0)
+    return Err(ErrorCode::kInvalidConfig, "'{}' must be more than nothing", text);
   return {};
 }
 Status SetMergeEngine(const std::string& text, TableOptions&) {
@@ -97,7 +104,9 @@ Status SetChangelogImage(const std::string& text, TableOptions&) {
 // Every table option; those of primary key tables are only checked for their form here.
 const Option kOptions[] = {
     {"table.replication.factor", false,
-     [](const std::string& t, TableOptions& o) { return SetInt(t, 1, kMaxInt, o.replication_factor); }},
+     [](const std::string& t, TableOptions& o) {
+       return SetInt(t, 1, kMaxInt, o.replication_factor);
+     }},
     {"table.log.format", false, SetLogFormat},
     {"table.log.arrow.compression.type", false, SetCompression},
     {"table.log.arrow.compression.zstd.level", false,
@@ -131,9 +140,13 @@ const Option kOptions[] = {
        return {};
      }},
     {"table.auto-partition.num-precreate", true,
-     [](const std::string& t, TableOptions& o) { return SetInt(t, 0, kMaxInt, o.auto_partition.precreate); }},
+     [](const std::string& t, TableOptions& o) {
+       return SetInt(t, 0, kMaxInt, o.auto_partition.precreate);
+     }},
     {"table.auto-partition.num-retention", true,
-     [](const std::string& t, TableOptions& o) { return SetInt(t, -kMaxInt, kMaxInt, o.auto_partition.retention); }},
+     [](const std::string& t, TableOptions& o) {
+       return SetInt(t, -kMaxInt, kMaxInt, o.auto_partition.retention);
+     }},
     {"table.datalake.enabled", true,
      [](const std::string& t, TableOptions& o) -> Status {
        STROM_ASSIGN(o.lake_enabled, ParseBool(t));
@@ -155,7 +168,8 @@ const Option kOptions[] = {
 };
 
 const Option* FindOption(const std::string& name) {
-  const auto* const it = std::ranges::find_if(kOptions, [&](const Option& o) { return name == o.name; });
+  const auto* const it =
+      std::ranges::find_if(kOptions, [&](const Option& o) { return name == o.name; });
   return it == std::end(kOptions) ? nullptr : it;
 }
 
@@ -166,8 +180,10 @@ bool Contains(const std::vector<std::string>& list, const std::string& item) {
 Status CheckColumns(const Schema& schema, const std::vector<std::string>& names, const char* what) {
   std::set<std::string> seen;
   for (const std::string& name : names) {
-    if (schema.Find(name) < 0) return Err(ErrorCode::kInvalidTable, "{} column '{}' does not exist", what, name);
-    if (!seen.insert(name).second) return Err(ErrorCode::kInvalidTable, "{} names column '{}' twice", what, name);
+    if (schema.Find(name) < 0)
+      return Err(ErrorCode::kInvalidTable, "{} column '{}' does not exist", what, name);
+    if (!seen.insert(name).second)
+      return Err(ErrorCode::kInvalidTable, "{} names column '{}' twice", what, name);
   }
   return {};
 }
@@ -185,8 +201,9 @@ const char* NameOf(LakeFormat format) {
 }
 
 Result<LakeFormat> ParseLakeFormat(const std::string& text) {
-  return ParseEnum<LakeFormat>(
-      text, {{"PAIMON", LakeFormat::kPaimon}, {"ICEBERG", LakeFormat::kIceberg}, {"LANCE", LakeFormat::kLance}});
+  return ParseEnum<LakeFormat>(text, {{"PAIMON", LakeFormat::kPaimon},
+                                      {"ICEBERG", LakeFormat::kIceberg},
+                                      {"LANCE", LakeFormat::kLance}});
 }
 
 std::vector<std::string> TableDescriptor::PhysicalPrimaryKey() const {
@@ -204,7 +221,8 @@ Result<TableOptions> ParseTableOptions(const Properties& properties) {
     if (option == nullptr) {
       const std::string near = Nearest(key, TableOptionNames());
       if (!key.starts_with("table.")) {
-        return Err(ErrorCode::kInvalidConfig, "'{}' is no table option; options of your own belong in custom properties", key);
+        return Err(ErrorCode::kInvalidConfig,
+                   "'{}' is no table option; options of your own belong in custom properties", key);
       }
       return Err(ErrorCode::kInvalidConfig, "unknown table option '{}'{}", key,
                  near.empty() ? "" : "; did you mean '" + near + "'?");
@@ -234,13 +252,15 @@ Status CompleteKeys(TableDescriptor& descriptor) {
   if (descriptor.has_primary_key()) {
     for (const std::string& name : descriptor.partition_keys) {
       if (!Contains(schema.primary_key, name)) {
-        return Err(ErrorCode::kInvalidTable, "partition key '{}' must be part of the primary key ({})", name,
+        return Err(ErrorCode::kInvalidTable,
+                   "partition key '{}' must be part of the primary key ({})", name,
                    Join(schema.primary_key, ", "));
       }
     }
     const std::vector<std::string> physical = descriptor.PhysicalPrimaryKey();
     if (physical.empty()) {
-      return Err(ErrorCode::kInvalidTable, "the primary key has no column beside the partition keys");
+      return Err(ErrorCode::kInvalidTable,
+                 "the primary key has no column beside the partition keys");
     }
     if (descriptor.bucket_keys.empty()) descriptor.bucket_keys = physical;
   }
@@ -250,8 +270,8 @@ Status CompleteKeys(TableDescriptor& descriptor) {
       return Err(ErrorCode::kInvalidTable, "bucket key '{}' is a partition key", name);
     }
     if (descriptor.has_primary_key() && !Contains(schema.primary_key, name)) {
-      return Err(ErrorCode::kInvalidTable, "bucket key '{}' must be part of the primary key ({})", name,
-                 Join(schema.primary_key, ", "));
+      return Err(ErrorCode::kInvalidTable, "bucket key '{}' must be part of the primary key ({})",
+                 name, Join(schema.primary_key, ", "));
     }
   }
   return {};
@@ -261,7 +281,8 @@ std::string DescriptorToJson(const TableDescriptor& descriptor) {
   Json json{{"version", 1}, {"schema", SchemaToJsonValue(descriptor.schema)}};
   if (descriptor.comment) json["comment"] = *descriptor.comment;
   json["partition_key"] = descriptor.partition_keys;
-  if (descriptor.bucket_count || !descriptor.bucket_keys.empty()) json["bucket_key"] = descriptor.bucket_keys;
+  if (descriptor.bucket_count || !descriptor.bucket_keys.empty())
+    json["bucket_key"] = descriptor.bucket_keys;
   if (descriptor.bucket_count) json["bucket_count"] = *descriptor.bucket_count;
   json["properties"] = PropertiesToJson(descriptor.properties);
   json["custom_properties"] = PropertiesToJson(descriptor.custom_properties);
@@ -270,9 +291,11 @@ std::string DescriptorToJson(const TableDescriptor& descriptor) {
 
 Result<TableDescriptor> DescriptorFromJson(const std::string& text) {
   const auto json = ParseJson(text, "table descriptor");
-  if (!json || !json->is_object()) return Err(ErrorCode::kInvalidTable, "the table descriptor is no JSON object");
+  if (!json || !json->is_object())
+    return Err(ErrorCode::kInvalidTable, "the table descriptor is no JSON object");
   const auto schema = json->find("schema");
-  if (schema == json->end()) return Err(ErrorCode::kInvalidTable, "the table descriptor has no schema");
+  if (schema == json->end())
+    return Err(ErrorCode::kInvalidTable, "the table descriptor has no schema");
   TableDescriptor descriptor;
   auto parsed = SchemaFromJsonValue(*schema);
   if (!parsed) return Err(ErrorCode::kInvalidTable, "{}", parsed.error().message);
@@ -302,7 +325,8 @@ std::string DatabaseToJson(const DatabaseDescriptor& descriptor) {
 
 Result<DatabaseDescriptor> DatabaseFromJson(const std::string& text) {
   const auto json = ParseJson(text, "database descriptor");
-  if (!json || !json->is_object()) return Err(ErrorCode::kInvalidDatabase, "the database descriptor is no JSON object");
+  if (!json || !json->is_object())
+    return Err(ErrorCode::kInvalidDatabase, "the database descriptor is no JSON object");
   DatabaseDescriptor descriptor;
   if (json->contains("comment")) descriptor.comment = JsonOr<std::string>(*json, "comment", "");
   auto properties = PropertiesFromJson(*json, "custom_properties");

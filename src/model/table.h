@@ -46,7 +46,8 @@ struct TableOptions {
   bool lake_auto_compaction = false;
 };
 
-/// What a user declares: columns, keys, buckets and options. JSON: the published descriptor format, version 1.
+/// What a user declares: columns, keys, buckets and options. JSON: the published descriptor format,
+/// version 1.
 struct TableDescriptor {
   Schema schema;
   std::optional<std::string> comment;
@@ -76,12 +77,15 @@ struct TableInfo {
 };
 
 std::string DescriptorToJson(const TableDescriptor& descriptor);
-/// Reads and checks what a builder guarantees (keys exist, key sets are as they must be). Errors: kInvalidTable.
+/// Reads and checks what a builder guarantees (keys exist, key sets are as they must be). Errors:
+/// kInvalidTable.
 Result<TableDescriptor> DescriptorFromJson(const std::string& text);
-/// Checks keys against the schema and fills the bucket key of a primary key table. Errors: kInvalidTable.
+/// Checks keys against the schema and fills the bucket key of a primary key table. Errors:
+/// kInvalidTable.
 Status CompleteKeys(TableDescriptor& descriptor);
 
-/// Parses `properties`. Errors: kInvalidConfig for an unknown key (naming the nearest known one) or a value that does not parse.
+/// Parses `properties`. Errors: kInvalidConfig for an unknown key (naming the nearest known one) or
+/// a value that does not parse.
 Result<TableOptions> ParseTableOptions(const Properties& properties);
 /// Whether ALTER TABLE may change `key`, a `table.*` option.
 bool IsAlterable(const std::string& key, bool freshness_mutable);

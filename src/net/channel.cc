@@ -1,14 +1,14 @@
 #include "net/channel.h"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
+#include <map>
 
 #include <asio/connect.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
-#include <map>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "base/coding.h"
 
@@ -28,7 +28,8 @@ class TcpChannel final : public Channel {
     tcp::resolver resolver(context_);
     const auto found = resolver.resolve(host, std::to_string(port), fault);
     if (!fault) asio::connect(socket_, found, fault);
-    if (fault) return Err(ErrorCode::kNetwork, "cannot connect to {}: {}", address_, fault.message());
+    if (fault)
+      return Err(ErrorCode::kNetwork, "cannot connect to {}: {}", address_, fault.message());
     socket_.set_option(tcp::no_delay(true), fault);
     timeval limit{timeout_ms / 1000, (timeout_ms % 1000) * 1000};
     ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -57,7 +58,8 @@ class TcpChannel final : public Channel {
       STROM_ASSIGN(ResponseFrame response, ReadFrame());
       if (response.type == ResponseType::kServerFailure) {
         broken_ = true;
-        return Err(ErrorCode::kNetwork, "{} closed the connection for an invalid request", address_);
+        return Err(ErrorCode::kNetwork, "{} closed the connection for an invalid request",
+                   address_);
       }
       if (response.request_id == request_id) return response;
       early_.emplace(response.request_id, std::move(response));
@@ -88,7 +90,8 @@ class TcpChannel final : public Channel {
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
           return Err(ErrorCode::kRequestTimeOut, "{} did not answer in time", address_);
         }
-        return Err(ErrorCode::kNetwork, "the connection to {} broke: {}", address_, got == 0 ? "closed" : std::strerror(errno));
+        return Err(ErrorCode::kNetwork, "the connection to {} broke: {}", address_,
+                   got == 0 ? "closed" : std::strerror(errno));
       }
       done += static_cast<size_t>(got);
     }

@@ -15,9 +15,11 @@ class Channel {
  public:
   virtual ~Channel() = default;
 
-  /// Sends a request; its answer is fetched with Receive. Errors: kNetwork, after which the channel is of no more use.
+  /// Sends a request; its answer is fetched with Receive. Errors: kNetwork, after which the channel
+  /// is of no more use.
   virtual Result<int32_t> Send(int16_t api_key, int16_t version, std::vector<SharedBytes> body) = 0;
-  /// Waits for the answer to `request_id`, keeping others that come before it. Errors: kNetwork, kRequestTimeOut.
+  /// Waits for the answer to `request_id`, keeping others that come before it. Errors: kNetwork,
+  /// kRequestTimeOut.
   virtual Result<ResponseFrame> Receive(int32_t request_id) = 0;
   virtual bool broken() const = 0;
 };

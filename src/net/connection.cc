@@ -1,13 +1,14 @@
 #include "net/connection.h"
 
+#include <deque>
+#include <mutex>
+#include <unordered_set>
+
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <asio/read.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
-#include <deque>
-#include <mutex>
-#include <unordered_set>
 
 #include "base/log_line.h"
 
@@ -15,7 +16,9 @@ namespace strom::net {
 
 void Connection::Send(std::vector<SharedBytes> frame) {
   if (loop_.IsCurrent()) return SendHere(std::move(frame));
-  loop_.Post([self = shared_from_this(), frame = std::move(frame)]() mutable { self->SendHere(std::move(frame)); });
+  loop_.Post([self = shared_from_this(), frame = std::move(frame)]() mutable {
+    self->SendHere(std::move(frame));
+  });
 }
 
 namespace {
@@ -30,8 +33,11 @@ class TcpListener;
 
 class TcpConnection final : public Connection {
  public:
-  TcpConnection(runtime::Loop& loop, tcp::socket socket, Options options, std::string peer, OnFrame on_frame)
-      : Connection(loop, std::move(options), std::move(peer)), socket_(std::move(socket)), on_frame_(std::move(on_frame)) {
+  TcpConnection(runtime::Loop& loop, tcp::socket socket, Options options, std::string peer,
+                OnFrame on_frame)
+      : Connection(loop, std::move(options), std::move(peer)),
+        socket_(std::move(socket)),
+        on_frame_(std::move(on_frame)) {
     buffer_ = std::make_shared_for_overwrite<char[]>(kReadBytes);
     capacity_ = kReadBytes;
   }
@@ -54,23 +60,29 @@ class TcpConnection final : public Connection {
   }
 
  private:
-  std::shared_ptr<TcpConnection> Self() { return std::static_pointer_cast<TcpConnection>(shared_from_this()); }
+  std::shared_ptr<TcpConnection> Self() {
+    return std::static_pointer_cast<TcpConnection>(shared_from_this());
+  }
 
   void Read() {
     if (reading_ || closed_ || close_after_send_) return;
-    if (out_bytes_ > kMaxPendingBytes || pending_ > kMaxPendingRequests) return;  // goes on when answers have left
+    if (out_bytes_ > kMaxPendingBytes || pending_ > kMaxPendingRequests)
+      return;  // goes on when answers have left
     MakeRoom();
     reading_ = true;
-    socket_.async_read_some(asio::buffer(buffer_.get() + end_, capacity_ - end_),
-                            [self = Self()](const asio::error_code& fault, size_t got) { self->OnRead(fault, got); });
+    socket_.async_read_some(
+        asio::buffer(buffer_.get() + end_, capacity_ - end_),
+        [self = Self()](const asio::error_code& fault, size_t got) { self->OnRead(fault, got); });
   }
 
-  /// Leaves space for at least the rest of the frame at hand, in a new buffer when answers still share the old one.
+  /// Leaves space for at least the rest of the frame at hand, in a new buffer when answers still
+  /// share the old one.
   void MakeRoom() {
     const size_t kept = end_ - begin_;
     size_t want = kReadBytes;
     if (kept >= kLengthBytes) {
-      const auto size = FrameSize(ByteView(buffer_.get() + begin_, kept), 0, options().max_frame_bytes);
+      const auto size =
+          FrameSize(ByteView(buffer_.get() + begin_, kept), 0, options().max_frame_bytes);
       if (size && *size) want = std::max(want, **size);
     }
     const bool shared = buffer_.use_count() > 1;
@@ -113,7 +125,8 @@ class TcpConnection final : public Connection {
     Read();
   }
 
-  /// The protocol's answer to a frame that cannot be told apart from garbage: code and text, then the end.
+  /// The protocol's answer to a frame that cannot be told apart from garbage: code and text, then
+  /// the end.
   void FailConnection(const Error& error) {
     // ErrorResponse: field 1 (varint) the code, field 2 the text.
     Bytes body("\x08\x03\x12", 3);
@@ -145,7 +158,9 @@ class TcpConnection final : public Connection {
       out_.pop_front();
     }
     asio::async_write(socket_, buffers,
-                      [self = Self()](const asio::error_code& fault, size_t sent) { self->OnWritten(fault, sent); });
+                      [self = Self()](const asio::error_code& fault, size_t sent) {
+                        self->OnWritten(fault, sent);
+                      });
   }
 
   void OnWritten(const asio::error_code& fault, size_t sent) {
@@ -193,8 +208,12 @@ class TcpConnection final : public Connection {
 
 class TcpListener final : public Listener {
  public:
-  TcpListener(runtime::Shards& shards, tcp::acceptor acceptor, Connection::Options options, Connection::OnFrame on_frame)
-      : shards_(shards), acceptor_(std::move(acceptor)), options_(std::move(options)), on_frame_(std::move(on_frame)) {}
+  TcpListener(runtime::Shards& shards, tcp::acceptor acceptor, Connection::Options options,
+              Connection::OnFrame on_frame)
+      : shards_(shards),
+        acceptor_(std::move(acceptor)),
+        options_(std::move(options)),
+        on_frame_(std::move(on_frame)) {}
 
   void Start() override {
     shards_.at(0).RunAndWait([this] { Accept(); });
@@ -226,23 +245,26 @@ class TcpListener final : public Listener {
  private:
   void Accept() {
     runtime::Loop& loop = shards_.at(next_++ % shards_.count());
-    acceptor_.async_accept(loop.context(), [this, &loop](const asio::error_code& fault, tcp::socket socket) {
-      if (closed_) return;
-      if (fault) {  // out of file handles, say: try again a little later rather than spin
-        LogWarn("cannot accept a connection: {}", fault.message());
-        retry_ = shards_.at(0).After(std::chrono::milliseconds(100), [this] { Accept(); });
-        return;
-      }
-      Adopt(loop, std::move(socket));
-      Accept();
-    });
+    acceptor_.async_accept(
+        loop.context(), [this, &loop](const asio::error_code& fault, tcp::socket socket) {
+          if (closed_) return;
+          if (fault) {  // out of file handles, say: try again a little later rather than spin
+            LogWarn("cannot accept a connection: {}", fault.message());
+            retry_ = shards_.at(0).After(std::chrono::milliseconds(100), [this] { Accept(); });
+            return;
+          }
+          Adopt(loop, std::move(socket));
+          Accept();
+        });
   }
 
   void Adopt(runtime::Loop& loop, tcp::socket socket) {
     asio::error_code fault;
     const auto remote = socket.remote_endpoint(fault);
-    const std::string peer = fault ? "?" : remote.address().to_string() + ":" + std::to_string(remote.port());
-    auto connection = std::make_shared<TcpConnection>(loop, std::move(socket), options_, peer, on_frame_);
+    const std::string peer =
+        fault ? "?" : remote.address().to_string() + ":" + std::to_string(remote.port());
+    auto connection =
+        std::make_shared<TcpConnection>(loop, std::move(socket), options_, peer, on_frame_);
     {
       const std::lock_guard lock(mutex_);
       std::erase_if(connections_, [](const auto& weak) { return weak.expired(); });
@@ -265,12 +287,15 @@ class TcpListener final : public Listener {
 }  // namespace
 
 Result<std::unique_ptr<Listener>> Listen(runtime::Shards& shards, const std::string& host, int port,
-                                         const Connection::Options& options, Connection::OnFrame on_frame) {
+                                         const Connection::Options& options,
+                                         Connection::OnFrame on_frame) {
   asio::io_context& context = shards.at(0).context();
   asio::error_code fault;
   tcp::resolver resolver(context);
   const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, fault);
-  if (fault || found.empty()) return Err(ErrorCode::kInvalidConfig, "cannot resolve listener host '{}': {}", host, fault.message());
+  if (fault || found.empty())
+    return Err(ErrorCode::kInvalidConfig, "cannot resolve listener host '{}': {}", host,
+               fault.message());
   const tcp::endpoint endpoint = *found.begin();
   tcp::acceptor acceptor(context);
   acceptor.open(endpoint.protocol(), fault);

@@ -13,8 +13,9 @@ namespace strom::net {
 
 /// One accepted connection, owned by the loop that reads and writes it.
 ///
-/// Frames are handed over in the order they arrive; answers leave in the order they are given, several in one system call.
-/// Reading stops while more than kMaxPendingBytes wait to be sent or kMaxPendingRequests to be answered.
+/// Frames are handed over in the order they arrive; answers leave in the order they are given,
+/// several in one system call. Reading stops while more than kMaxPendingBytes wait to be sent or
+/// kMaxPendingRequests to be answered.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   static constexpr size_t kMaxPendingBytes = size_t{64} << 20;
@@ -28,7 +29,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   virtual ~Connection() = default;
 
-  /// Sends a whole frame. Any thread; after the connection closed it does nothing. Each frame handed over wants one answer.
+  /// Sends a whole frame. Any thread; after the connection closed it does nothing. Each frame
+  /// handed over wants one answer.
   void Send(std::vector<SharedBytes> frame);
   virtual void Close() = 0;
   runtime::Loop& loop() { return loop_; }
@@ -58,8 +60,10 @@ class Listener {
   virtual void Close() = 0;
 };
 
-/// Binds; connections wait until Start(). Errors: kInvalidConfig for an address that does not resolve, kIo when it is taken (naming address and cause).
+/// Binds; connections wait until Start(). Errors: kInvalidConfig for an address that does not
+/// resolve, kIo when it is taken (naming address and cause).
 Result<std::unique_ptr<Listener>> Listen(runtime::Shards& shards, const std::string& host, int port,
-                                         const Connection::Options& options, Connection::OnFrame on_frame);
+                                         const Connection::Options& options,
+                                         Connection::OnFrame on_frame);
 
 }  // namespace strom::net

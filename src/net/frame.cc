@@ -31,11 +31,13 @@ Result<std::optional<size_t>> FrameSize(ByteView bytes, size_t least, size_t max
   if (bytes.size() < kLengthBytes) return std::nullopt;
   const auto length = LoadBe<int32_t>(bytes.data());
   if (length < 0 || static_cast<size_t>(length) < least) {
-    return Err(ErrorCode::kCorruptMessage, "a frame has length {}, at least {} is needed", length, least);
+    return Err(ErrorCode::kCorruptMessage, "a frame has length {}, at least {} is needed", length,
+               least);
   }
   const size_t size = static_cast<size_t>(length) + kLengthBytes;
   if (size > max_frame_bytes) {
-    return Err(ErrorCode::kCorruptMessage, "a frame of {} bytes is larger than the {} allowed", size, max_frame_bytes);
+    return Err(ErrorCode::kCorruptMessage, "a frame of {} bytes is larger than the {} allowed",
+               size, max_frame_bytes);
   }
   return size;
 }
@@ -67,7 +69,8 @@ std::vector<SharedBytes> BuildRequest(const RequestHeader& header, std::vector<S
   return Prepend(std::move(head), std::move(body));
 }
 
-std::vector<SharedBytes> BuildResponse(ResponseType type, int32_t request_id, std::vector<SharedBytes> body) {
+std::vector<SharedBytes> BuildResponse(ResponseType type, int32_t request_id,
+                                       std::vector<SharedBytes> body) {
   const bool with_id = type != ResponseType::kServerFailure;
   Bytes head;
   AppendBe(head, static_cast<int32_t>(TotalSize(body) + (with_id ? 5 : 1)));

@@ -23,8 +23,9 @@ struct RequestHeader {
   int32_t request_id = 0;
 };
 
-/// The bytes of the frame at the front of `bytes`, its length field included; nothing while that is cut.
-/// Errors: kCorruptMessage when the length is below `least` or the frame above `max_frame_bytes`.
+/// The bytes of the frame at the front of `bytes`, its length field included; nothing while that is
+/// cut. Errors: kCorruptMessage when the length is below `least` or the frame above
+/// `max_frame_bytes`.
 Result<std::optional<size_t>> FrameSize(ByteView bytes, size_t least, size_t max_frame_bytes);
 
 /// Header and body of a whole request frame.
@@ -44,6 +45,7 @@ Result<ResponseFrame> ParseResponse(const SharedBytes& frame);
 
 /// Puts the frame header before an encoded body.
 std::vector<SharedBytes> BuildRequest(const RequestHeader& header, std::vector<SharedBytes> body);
-std::vector<SharedBytes> BuildResponse(ResponseType type, int32_t request_id, std::vector<SharedBytes> body);
+std::vector<SharedBytes> BuildResponse(ResponseType type, int32_t request_id,
+                                       std::vector<SharedBytes> body);
 
 }  // namespace strom::net

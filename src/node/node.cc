@@ -1,9 +1,8 @@
 #include "node/node.h"
 
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/log_line.h"
@@ -14,7 +13,8 @@ namespace strom::node {
 
 /// In the order of their making; taken apart the other way round.
 struct Node::Parts {
-  explicit Parts(Settings s) : settings(std::move(s)), coordinator_loop("coordinator"), shards(settings.shards) {}
+  explicit Parts(Settings s)
+      : settings(std::move(s)), coordinator_loop("coordinator"), shards(settings.shards) {}
   ~Parts() {
     if (lock_fd >= 0) ::close(lock_fd);
   }
@@ -53,7 +53,8 @@ Result<int> LockDirectory(const std::string& dir) {
   if (fd < 0) return Err(ErrorCode::kIo, "cannot open {}: {}", path, std::strerror(errno));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     ::close(fd);
-    return Err(ErrorCode::kIo, "another strom server uses the data directory {}; stop it or set data.dir", dir);
+    return Err(ErrorCode::kIo,
+               "another strom server uses the data directory {}; stop it or set data.dir", dir);
   }
   return fd;
 }
@@ -82,12 +83,15 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   STROM_ASSIGN(p.tree, meta::EmbeddedTree::Open(files, p.settings.data_dir + "/metadata"));
   STROM_ASSIGN(p.catalog, meta::Catalog::Open(*p.tree, files, p.settings.server.server_id));
   STROM_ASSIGN(p.coordinator,
-               coordinator::Coordinator::Open(*p.catalog, p.clock,
-                                              {p.settings.server.server_id, p.settings.remote_dir, p.settings.values}));
+               coordinator::Coordinator::Open(
+                   *p.catalog, p.clock,
+                   {p.settings.server.server_id, p.settings.remote_dir, p.settings.values}));
   p.pool = std::make_unique<runtime::BlockingPool>(p.settings.io_threads);
-  p.replicas = std::make_unique<replica::Replicas>(p.shards, *p.pool, files, p.clock, p.settings.replicas);
+  p.replicas =
+      std::make_unique<replica::Replicas>(p.shards, *p.pool, files, p.clock, p.settings.replicas);
   p.meta = std::make_unique<server::MetaService>(p.coordinator_loop, *p.coordinator, *p.replicas);
-  p.server = std::make_unique<server::Server>(p.shards, *p.replicas, *p.meta, p.clock, p.settings.server);
+  p.server =
+      std::make_unique<server::Server>(p.shards, *p.replicas, *p.meta, p.clock, p.settings.server);
   STROM_TRY(p.replicas->Start(p.coordinator->view()));
   p.server->PublishSettings(p.coordinator->EffectiveSettings());
   p.coordinator_loop.Start();
@@ -97,8 +101,8 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   if (p.settings.tiering) {
     const server::Endpoint& bound = p.settings.server.bind.front();
     const std::string host = bound.host == "0.0.0.0" ? "127.0.0.1" : bound.host;
-    p.tiering = std::make_unique<tiering::TieringWorker>(
-        tiering::TieringWorker::Options{fmt::format("{}:{}", host, p.server->EndpointOf(bound.name).port), {}});
+    p.tiering = std::make_unique<tiering::TieringWorker>(tiering::TieringWorker::Options{
+        fmt::format("{}:{}", host, p.server->EndpointOf(bound.name).port), {}});
     p.tiering->Start();
   }
   p.open = true;

@@ -6,7 +6,8 @@
 
 namespace strom::node {
 
-/// One process put together: metadata, coordinator, replicas, server, tiering. Closed in order by Close.
+/// One process put together: metadata, coordinator, replicas, server, tiering. Closed in order by
+/// Close.
 class Node {
  public:
   /// Recovers what the last process left and serves. Errors: kIo, kCorrupt, kInvalidConfig.

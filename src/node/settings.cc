@@ -1,10 +1,10 @@
 #include "node/settings.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <filesystem>
 #include <fstream>
 #include <thread>
+
+#include <yaml-cpp/yaml.h>
 
 #include "base/text.h"
 #include "model/duration.h"
@@ -16,14 +16,17 @@ namespace {
 constexpr const char* kDefaultListener = "FLUSS://127.0.0.1:9123";
 
 Status CheckKey(const std::string& key, std::vector<std::string>& notes) {
-  for (const char* prefix : {"datalake.paimon.", "datalake.iceberg.", "datalake.lance.", "datalake.hudi."}) {
+  for (const char* prefix :
+       {"datalake.paimon.", "datalake.iceberg.", "datalake.lance.", "datalake.hudi."}) {
     if (key.starts_with(prefix)) return {};
   }
   std::vector<std::string> names;
   for (const KnownSetting& known : kKnownSettings) {
     if (key == known.key) {
       if (known.use == SettingUse::kRefused) {
-        return Err(ErrorCode::kInvalidConfig, "'{}' is not supported by this version and would not do what it says; remove it", key);
+        return Err(ErrorCode::kInvalidConfig,
+                   "'{}' is not supported by this version and would not do what it says; remove it",
+                   key);
       }
       if (known.use == SettingUse::kNoted) notes.push_back(key);
       return {};
@@ -31,7 +34,8 @@ Status CheckKey(const std::string& key, std::vector<std::string>& notes) {
     names.emplace_back(known.key);
   }
   const std::string near = Nearest(key, names);
-  return Err(ErrorCode::kInvalidConfig, "unknown setting '{}'{}", key, near.empty() ? "" : "; did you mean '" + near + "'?");
+  return Err(ErrorCode::kInvalidConfig, "unknown setting '{}'{}", key,
+             near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
 /// Parses "NAME://host:port,...".
@@ -44,7 +48,8 @@ Result<std::vector<server::Endpoint>> ParseEndpoints(const std::string& text) {
     if (scheme == std::string::npos || scheme == 0 || colon <= scheme + 2) {
       return Err(ErrorCode::kInvalidConfig, "'{}' is no listener; write NAME://host:port", item);
     }
-    server::Endpoint endpoint{item.substr(0, scheme), item.substr(scheme + 3, colon - scheme - 3), 0};
+    server::Endpoint endpoint{item.substr(0, scheme), item.substr(scheme + 3, colon - scheme - 3),
+                              0};
     if (endpoint.host.starts_with('[') && endpoint.host.ends_with(']')) {
       endpoint.host = endpoint.host.substr(1, endpoint.host.size() - 2);
     }
@@ -52,7 +57,8 @@ Result<std::vector<server::Endpoint>> ParseEndpoints(const std::string& text) {
     if (!port) return std::unexpected(port.error().In("listener '" + item + "'"));
     endpoint.port = static_cast<int>(*port);
     for (const server::Endpoint& other : endpoints) {
-      if (other.name == endpoint.name) return Err(ErrorCode::kInvalidConfig, "listener name '{}' is used twice", other.name);
+      if (other.name == endpoint.name)
+        return Err(ErrorCode::kInvalidConfig, "listener name '{}' is used twice", other.name);
     }
     endpoints.push_back(std::move(endpoint));
   }
@@ -91,13 +97,17 @@ Result<std::map<std::string, std::string>> ReadYaml(const std::string& path) {
   try {
     const YAML::Node root = YAML::Load(file);
     if (root.IsNull()) return values;
-    if (!root.IsMap()) return Err(ErrorCode::kInvalidConfig, "{}: flat 'key: value' lines are expected", path);
+    if (!root.IsMap())
+      return Err(ErrorCode::kInvalidConfig, "{}: flat 'key: value' lines are expected", path);
     for (const auto& entry : root) {
       const auto key = entry.first.as<std::string>();
       if (!entry.second.IsScalar() && !entry.second.IsNull()) {
-        return Err(ErrorCode::kInvalidConfig, "{}: '{}' must have a plain value; keys are written in full, like 'data.dir'", path, key);
+        return Err(ErrorCode::kInvalidConfig,
+                   "{}: '{}' must have a plain value; keys are written in full, like 'data.dir'",
+                   path, key);
       }
-      if (values.contains(key)) return Err(ErrorCode::kInvalidConfig, "{}: '{}' is set twice", path, key);
+      if (values.contains(key))
+        return Err(ErrorCode::kInvalidConfig, "{}: '{}' is set twice", path, key);
       values[key] = entry.second.IsNull() ? "" : entry.second.as<std::string>();
     }
   } catch (const YAML::Exception& fault) {
@@ -116,33 +126,44 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
   };
   namespace fs = std::filesystem;
   using std::chrono::milliseconds;
-  settings.data_dir = fs::absolute(values.Text("data.dir", settings.data_dir)).lexically_normal().string();
-  STROM_ASSIGN(const std::string remote, io::LocalPath(values.Text("remote.data.dir", settings.data_dir + "/remote")));
+  settings.data_dir =
+      fs::absolute(values.Text("data.dir", settings.data_dir)).lexically_normal().string();
+  STROM_ASSIGN(const std::string remote,
+               io::LocalPath(values.Text("remote.data.dir", settings.data_dir + "/remote")));
   settings.remote_dir = fs::absolute(remote).lexically_normal().string();
 
   settings.shards = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
-  STROM_TRY(values.Read("server.shards", integer(1, 256), [&](int64_t n) { settings.shards = static_cast<int>(n); }));
-  STROM_TRY(values.Read("server.io-pool.size", integer(1, 1024), [&](int64_t n) { settings.io_threads = static_cast<int>(n); }));
-  STROM_TRY(values.Read("server.tiering.enabled", model::ParseBool, [&](bool on) { settings.tiering = on; }));
+  STROM_TRY(values.Read("server.shards", integer(1, 256),
+                        [&](int64_t n) { settings.shards = static_cast<int>(n); }));
+  STROM_TRY(values.Read("server.io-pool.size", integer(1, 1024),
+                        [&](int64_t n) { settings.io_threads = static_cast<int>(n); }));
+  STROM_TRY(values.Read("server.tiering.enabled", model::ParseBool,
+                        [&](bool on) { settings.tiering = on; }));
 
   replica::Replicas::Options& replicas = settings.replicas;
   replicas.data_dir = settings.data_dir;
-  STROM_TRY(values.Read("log.segment.file-size", model::ParseMemorySize, [&](int64_t n) { replicas.segment_bytes = n; }));
+  STROM_TRY(values.Read("log.segment.file-size", model::ParseMemorySize,
+                        [&](int64_t n) { replicas.segment_bytes = n; }));
   if (replicas.segment_bytes < 1024 || replicas.segment_bytes > INT32_MAX) {
-    return Err(ErrorCode::kInvalidConfig, "log.segment.file-size: {} is outside 1024 to {}", replicas.segment_bytes, INT32_MAX);
+    return Err(ErrorCode::kInvalidConfig, "log.segment.file-size: {} is outside 1024 to {}",
+               replicas.segment_bytes, INT32_MAX);
   }
-  STROM_TRY(values.Read("log.index.interval-size", model::ParseMemorySize, [&](int64_t n) { replicas.index_interval_bytes = n; }));
-  STROM_TRY(values.Read("log.flush.offset.checkpoint-interval", model::ParseDuration,
-                        [&](Millis n) { replicas.flush_interval = milliseconds(std::max<Millis>(10, n)); }));
-  STROM_TRY(values.Read("log.retention.check-interval", model::ParseDuration,
-                        [&](Millis n) { replicas.retention_interval = milliseconds(std::max<Millis>(10, n)); }));
+  STROM_TRY(values.Read("log.index.interval-size", model::ParseMemorySize,
+                        [&](int64_t n) { replicas.index_interval_bytes = n; }));
+  STROM_TRY(values.Read(
+      "log.flush.offset.checkpoint-interval", model::ParseDuration,
+      [&](Millis n) { replicas.flush_interval = milliseconds(std::max<Millis>(10, n)); }));
+  STROM_TRY(values.Read("log.retention.check-interval", model::ParseDuration, [&](Millis n) {
+    replicas.retention_interval = milliseconds(std::max<Millis>(10, n));
+  }));
   STROM_TRY(values.Read("log.retention.roll-active-segment.enabled", model::ParseBool,
                         [&](bool on) { replicas.roll_active_segment = on; }));
   STROM_TRY(values.Read("server.writer-id.expiration-time", model::ParseDuration,
                         [&](Millis n) { replicas.writer_expiration = milliseconds(n); }));
 
   server::Server::Options& server = settings.server;
-  STROM_TRY(values.Read("tablet-server.id", integer(0, INT32_MAX), [&](int64_t n) { server.server_id = static_cast<int32_t>(n); }));
+  STROM_TRY(values.Read("tablet-server.id", integer(0, INT32_MAX),
+                        [&](int64_t n) { server.server_id = static_cast<int32_t>(n); }));
   STROM_TRY(values.Read("netty.server.max-request-size", model::ParseMemorySize,
                         [&](int64_t n) { server.max_frame_bytes = static_cast<size_t>(n); }));
   STROM_ASSIGN(server.bind, ParseEndpoints(values.Text("bind.listeners", kDefaultListener)));
@@ -150,8 +171,11 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
     STROM_ASSIGN(server.advertised, ParseEndpoints(advertised));
   }
   // A lake of the file system kind needs no more than a place, and has one by default.
-  if (settings.values.contains("datalake.format") && ToLower(settings.values["datalake.format"]) == "paimon") {
-    std::string& warehouse = settings.values.try_emplace("datalake.paimon.warehouse", settings.data_dir + "/lake").first->second;
+  if (settings.values.contains("datalake.format") &&
+      ToLower(settings.values["datalake.format"]) == "paimon") {
+    std::string& warehouse =
+        settings.values.try_emplace("datalake.paimon.warehouse", settings.data_dir + "/lake")
+            .first->second;
     if (warehouse.find("://") == std::string::npos && !warehouse.starts_with("file:")) {
       warehouse = fs::absolute(warehouse).lexically_normal().string();
     }

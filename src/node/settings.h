@@ -10,9 +10,11 @@
 
 namespace strom::node {
 
-/// The configuration of one process: `server.yaml` and `-X key=value` over the defaults, checked as a whole.
+/// The configuration of one process: `server.yaml` and `-X key=value` over the defaults, checked as
+/// a whole.
 struct Settings {
-  std::map<std::string, std::string> values;  // as given, for clients that ask and for the lake catalog
+  std::map<std::string, std::string>
+      values;  // as given, for clients that ask and for the lake catalog
   std::string data_dir = "./strom-data";
   std::string remote_dir;  // absolute
   int shards = 1;
@@ -26,8 +28,8 @@ struct Settings {
 /// Reads flat `key: value` lines. Errors: kInvalidConfig naming file and key, kNotFound.
 Result<std::map<std::string, std::string>> ReadYaml(const std::string& path);
 
-/// Errors: kInvalidConfig: an unknown key (with the nearest known one), a value that does not parse, a setting that this build
-/// cannot honour.
+/// Errors: kInvalidConfig: an unknown key (with the nearest known one), a value that does not
+/// parse, a setting that this build cannot honour.
 Result<Settings> MakeSettings(const std::map<std::string, std::string>& values);
 
 }  // namespace strom::node

@@ -41,7 +41,9 @@ int64_t FromTimestamp(const Timestamp& time, arrow::TimeUnit::type unit) {
   return 0;
 }
 
-int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+int64_t FloorDiv(int64_t a, int64_t b) {
+  return a / b - (a % b < 0 ? 1 : 0);
+}
 
 Timestamp ToTimestamp(int64_t value, arrow::TimeUnit::type unit) {
   switch (unit) {
@@ -60,7 +62,9 @@ Timestamp ToTimestamp(int64_t value, arrow::TimeUnit::type unit) {
 }
 
 /// Milliseconds of the day to and from the unit of a TIME column.
-int64_t TimeFactor(int32_t precision) { return precision <= 3 ? 1 : precision <= 6 ? 1000 : 1000000; }
+int64_t TimeFactor(int32_t precision) {
+  return precision <= 3 ? 1 : precision <= 6 ? 1000 : 1000000;
+}
 
 template <class Builder>
 Builder& As(arrow::ArrayBuilder& builder) {
@@ -71,7 +75,8 @@ Status AppendNested(const DataType& type, const Nested& items, arrow::ArrayBuild
   if (type.root == TypeRoot::kArray) {
     auto& list = As<arrow::ListBuilder>(builder);
     STROM_TRY(FromArrow(list.Append(), "append"));
-    for (const Value& item : items) STROM_TRY(AppendValue(type.element(), item, *list.value_builder()));
+    for (const Value& item : items)
+      STROM_TRY(AppendValue(type.element(), item, *list.value_builder()));
     return {};
   }
   if (type.root == TypeRoot::kMap) {
@@ -94,30 +99,38 @@ Status AppendNested(const DataType& type, const Nested& items, arrow::ArrayBuild
 arrow::Status AppendPlain(const DataType& type, const Value& value, arrow::ArrayBuilder& builder) {
   switch (type.root) {
     case TypeRoot::kBoolean: return As<arrow::BooleanBuilder>(builder).Append(value.As<bool>());
-    case TypeRoot::kTinyInt: return As<arrow::Int8Builder>(builder).Append(static_cast<int8_t>(value.As<int64_t>()));
-    case TypeRoot::kSmallInt: return As<arrow::Int16Builder>(builder).Append(static_cast<int16_t>(value.As<int64_t>()));
-    case TypeRoot::kInt: return As<arrow::Int32Builder>(builder).Append(static_cast<int32_t>(value.As<int64_t>()));
+    case TypeRoot::kTinyInt:
+      return As<arrow::Int8Builder>(builder).Append(static_cast<int8_t>(value.As<int64_t>()));
+    case TypeRoot::kSmallInt:
+      return As<arrow::Int16Builder>(builder).Append(static_cast<int16_t>(value.As<int64_t>()));
+    case TypeRoot::kInt:
+      return As<arrow::Int32Builder>(builder).Append(static_cast<int32_t>(value.As<int64_t>()));
     case TypeRoot::kBigInt: return As<arrow::Int64Builder>(builder).Append(value.As<int64_t>());
     case TypeRoot::kFloat: return As<arrow::FloatBuilder>(builder).Append(value.As<float>());
     case TypeRoot::kDouble: return As<arrow::DoubleBuilder>(builder).Append(value.As<double>());
     case TypeRoot::kChar:
-    case TypeRoot::kString: return As<arrow::StringBuilder>(builder).Append(value.As<std::string>());
+    case TypeRoot::kString:
+      return As<arrow::StringBuilder>(builder).Append(value.As<std::string>());
     case TypeRoot::kBytes: return As<arrow::BinaryBuilder>(builder).Append(value.As<std::string>());
     case TypeRoot::kBinary: {
       std::string padded = value.As<std::string>();
       padded.resize(static_cast<size_t>(type.length));
       return As<arrow::FixedSizeBinaryBuilder>(builder).Append(padded);
     }
-    case TypeRoot::kDate: return As<arrow::Date32Builder>(builder).Append(static_cast<int32_t>(value.As<int64_t>()));
+    case TypeRoot::kDate:
+      return As<arrow::Date32Builder>(builder).Append(static_cast<int32_t>(value.As<int64_t>()));
     case TypeRoot::kTime: {
       const int64_t millis = value.As<int64_t>();
-      if (type.precision == 0) return As<arrow::Time32Builder>(builder).Append(static_cast<int32_t>(millis / 1000));
-      if (type.precision <= 3) return As<arrow::Time32Builder>(builder).Append(static_cast<int32_t>(millis));
+      if (type.precision == 0)
+        return As<arrow::Time32Builder>(builder).Append(static_cast<int32_t>(millis / 1000));
+      if (type.precision <= 3)
+        return As<arrow::Time32Builder>(builder).Append(static_cast<int32_t>(millis));
       return As<arrow::Time64Builder>(builder).Append(millis * TimeFactor(type.precision));
     }
     case TypeRoot::kTimestamp:
     case TypeRoot::kTimestampLtz:
-      return As<arrow::TimestampBuilder>(builder).Append(FromTimestamp(value.As<Timestamp>(), UnitOf(type.precision)));
+      return As<arrow::TimestampBuilder>(builder).Append(
+          FromTimestamp(value.As<Timestamp>(), UnitOf(type.precision)));
     case TypeRoot::kDecimal: {
       const __int128 unscaled = value.As<Decimal>().unscaled;
       return As<arrow::Decimal128Builder>(builder).Append(
@@ -164,7 +177,8 @@ Result<Value> NestedAt(const DataType& type, const arrow::Array& array, int64_t 
   return Value{std::move(items)};
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> RowsToArrow(const std::vector<RawRecord>& records, model::LogFormat format,
+Result<std::shared_ptr<arrow::RecordBatch>> RowsToArrow(const std::vector<RawRecord>& records,
+                                                        model::LogFormat format,
                                                         const model::Schema& schema) {
   std::vector<DataType> types;
   for (const model::Column& column : schema.columns) types.push_back(column.type);
@@ -173,8 +187,9 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsToArrow(const std::vector<RawRec
                                                  static_cast<int64_t>(records.size()));
   STROM_TRY(FromArrow(builder.status(), "build rows"));
   for (const RawRecord& record : records) {
-    STROM_ASSIGN(const Row row, format == model::LogFormat::kIndexed ? DecodeIndexedRow(types, record.row)
-                                                                     : DecodeCompactedRow(types, record.row));
+    STROM_ASSIGN(const Row row, format == model::LogFormat::kIndexed
+                                    ? DecodeIndexedRow(types, record.row)
+                                    : DecodeCompactedRow(types, record.row));
     for (size_t i = 0; i < types.size(); ++i) {
       STROM_TRY(AppendValue(types[i], row[i], *(*builder)->GetField(static_cast<int>(i))));
     }
@@ -188,7 +203,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsToArrow(const std::vector<RawRec
 
 Status FromArrow(const arrow::Status& status, const char* what) {
   if (status.ok()) return {};
-  return Err(status.IsIOError() ? ErrorCode::kIo : ErrorCode::kCorruptRecord, "{}: {}", what, status.message());
+  return Err(status.IsIOError() ? ErrorCode::kIo : ErrorCode::kCorruptRecord, "{}: {}", what,
+             status.message());
 }
 
 std::shared_ptr<arrow::DataType> ToArrowType(const DataType& type) {
@@ -206,15 +222,19 @@ std::shared_ptr<arrow::DataType> ToArrowType(const DataType& type) {
     case TypeRoot::kBytes: return arrow::binary();
     case TypeRoot::kDecimal: return arrow::decimal128(type.precision, type.scale);
     case TypeRoot::kDate: return arrow::date32();
-    case TypeRoot::kTime: return type.precision <= 3 ? arrow::time32(UnitOf(type.precision)) : arrow::time64(UnitOf(type.precision));
+    case TypeRoot::kTime:
+      return type.precision <= 3 ? arrow::time32(UnitOf(type.precision))
+                                 : arrow::time64(UnitOf(type.precision));
     case TypeRoot::kTimestamp:
     case TypeRoot::kTimestampLtz: return arrow::timestamp(UnitOf(type.precision));
     case TypeRoot::kArray: return arrow::list(ToArrowField("element", type.element()));
     case TypeRoot::kMap:
-      return std::make_shared<arrow::MapType>(ToArrowField("key", type.key()), ToArrowField("value", type.value()));
+      return std::make_shared<arrow::MapType>(ToArrowField("key", type.key()),
+                                              ToArrowField("value", type.value()));
     case TypeRoot::kRow: {
       arrow::FieldVector fields;
-      for (const model::RowField& field : type.fields) fields.push_back(ToArrowField(field.name, field.type));
+      for (const model::RowField& field : type.fields)
+        fields.push_back(ToArrowField(field.name, field.type));
       return arrow::struct_(fields);
     }
   }
@@ -227,36 +247,42 @@ std::shared_ptr<arrow::Field> ToArrowField(const std::string& name, const DataTy
 
 std::shared_ptr<arrow::Schema> ToArrowSchema(const model::Schema& schema) {
   arrow::FieldVector fields;
-  for (const model::Column& column : schema.columns) fields.push_back(ToArrowField(column.name, column.type));
+  for (const model::Column& column : schema.columns)
+    fields.push_back(ToArrowField(column.name, column.type));
   return arrow::schema(std::move(fields));
 }
 
-Result<Bytes> EncodeArrowMessage(const arrow::RecordBatch& batch, const ArrowCompression& compression) {
+Result<Bytes> EncodeArrowMessage(const arrow::RecordBatch& batch,
+                                 const ArrowCompression& compression) {
   arrow::ipc::IpcWriteOptions options = arrow::ipc::IpcWriteOptions::Defaults();
   options.use_threads = false;
   if (compression.type != "NONE") {
     const bool zstd = compression.type == "ZSTD";
-    auto codec = arrow::util::Codec::Create(zstd ? arrow::Compression::ZSTD : arrow::Compression::LZ4_FRAME,
-                                            zstd ? compression.zstd_level : arrow::util::kUseDefaultCompressionLevel);
+    auto codec = arrow::util::Codec::Create(
+        zstd ? arrow::Compression::ZSTD : arrow::Compression::LZ4_FRAME,
+        zstd ? compression.zstd_level : arrow::util::kUseDefaultCompressionLevel);
     STROM_TRY(FromArrow(codec.status(), "compression"));
     options.codec = std::move(*codec);
   }
   auto buffer = arrow::ipc::SerializeRecordBatch(batch, options);
   STROM_TRY(FromArrow(buffer.status(), "encode rows"));
-  return Bytes(reinterpret_cast<const char*>((*buffer)->data()), static_cast<size_t>((*buffer)->size()));
+  return Bytes(reinterpret_cast<const char*>((*buffer)->data()),
+               static_cast<size_t>((*buffer)->size()));
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrowMessage(ByteView message,
-                                                               const std::shared_ptr<arrow::Schema>& schema) {
+Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrowMessage(
+    ByteView message, const std::shared_ptr<arrow::Schema>& schema) {
   STROM_ASSIGN(const ArrowLayout layout, ReadArrowLayout(message));
   const auto copy = [](ByteView bytes) -> arrow::Result<std::shared_ptr<arrow::Buffer>> {
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer, arrow::AllocateBuffer(static_cast<int64_t>(bytes.size())));
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer,
+                          arrow::AllocateBuffer(static_cast<int64_t>(bytes.size())));
     std::memcpy(buffer->mutable_data(), bytes.data(), bytes.size());
     return buffer;
   };
   const auto head = copy(message.substr(8, static_cast<size_t>(layout.body_at) - 8));
   STROM_TRY(FromArrow(head.status(), "read rows"));
-  const auto body = copy(message.substr(static_cast<size_t>(layout.body_at), static_cast<size_t>(layout.body_bytes)));
+  const auto body = copy(
+      message.substr(static_cast<size_t>(layout.body_at), static_cast<size_t>(layout.body_bytes)));
   STROM_TRY(FromArrow(body.status(), "read rows"));
   const auto opened = arrow::ipc::Message::Open(*head, *body);
   STROM_TRY(FromArrow(opened.status(), "read rows"));
@@ -269,7 +295,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrowMessage(ByteView message,
   return *batch;
 }
 
-Result<DecodedBatch> DecodeLogBatch(const LogBatchView& batch, model::LogFormat format, const model::Schema& schema) {
+Result<DecodedBatch> DecodeLogBatch(const LogBatchView& batch, model::LogFormat format,
+                                    const model::Schema& schema) {
   DecodedBatch decoded;
   const auto rows = static_cast<size_t>(batch.record_count());
   if (rows == 0) {
@@ -288,23 +315,25 @@ Result<DecodedBatch> DecodeLogBatch(const LogBatchView& batch, model::LogFormat 
   }
   ByteView payload = batch.payload();
   if (!batch.append_only()) {
-    if (payload.size() < rows) return Err(ErrorCode::kCorruptRecord, "the change types of a log batch are cut");
+    if (payload.size() < rows)
+      return Err(ErrorCode::kCorruptRecord, "the change types of a log batch are cut");
     for (const char code : payload.substr(0, rows)) {
-      if (static_cast<uint8_t>(code) > 4) return Err(ErrorCode::kCorruptRecord, "a log batch has an unknown change type");
+      if (static_cast<uint8_t>(code) > 4)
+        return Err(ErrorCode::kCorruptRecord, "a log batch has an unknown change type");
       decoded.changes.push_back(static_cast<ChangeType>(code));
     }
     payload.remove_prefix(rows);
   }
   STROM_ASSIGN(decoded.rows, DecodeArrowMessage(payload, ToArrowSchema(schema)));
   if (decoded.rows->num_rows() != batch.record_count()) {
-    return Err(ErrorCode::kCorruptRecord, "a log batch of {} records holds {} rows", batch.record_count(),
-               decoded.rows->num_rows());
+    return Err(ErrorCode::kCorruptRecord, "a log batch of {} records holds {} rows",
+               batch.record_count(), decoded.rows->num_rows());
   }
   return decoded;
 }
 
-Result<Bytes> EncodeLogPayload(const arrow::RecordBatch& rows, model::LogFormat format, const model::Schema& schema,
-                               const ArrowCompression& compression) {
+Result<Bytes> EncodeLogPayload(const arrow::RecordBatch& rows, model::LogFormat format,
+                               const model::Schema& schema, const ArrowCompression& compression) {
   if (rows.num_rows() == 0) return Bytes();
   if (format == model::LogFormat::kArrow) return EncodeArrowMessage(rows, compression);
   std::vector<DataType> types;
@@ -316,8 +345,9 @@ Result<Bytes> EncodeLogPayload(const arrow::RecordBatch& rows, model::LogFormat 
       STROM_ASSIGN(Value value, ValueAt(types[i], *rows.column(static_cast<int>(i)), r));
       row.push_back(std::move(value));
     }
-    STROM_ASSIGN(const Bytes encoded, format == model::LogFormat::kIndexed ? EncodeIndexedRow(types, row)
-                                                                           : EncodeCompactedRow(types, row));
+    STROM_ASSIGN(const Bytes encoded, format == model::LogFormat::kIndexed
+                                          ? EncodeIndexedRow(types, row)
+                                          : EncodeCompactedRow(types, row));
     AppendRawRecord(payload, ChangeType::kAppendOnly, encoded);
   }
   return payload;
@@ -352,7 +382,8 @@ Result<Value> ValueAt(const DataType& type, const arrow::Array& array, int64_t r
     case TypeRoot::kTimestampLtz:
       return Value{ToTimestamp(Get<arrow::TimestampArray>(array, row), UnitOf(type.precision))};
     case TypeRoot::kDecimal: {
-      const arrow::Decimal128 decimal(static_cast<const arrow::Decimal128Array&>(array).GetValue(row));
+      const arrow::Decimal128 decimal(
+          static_cast<const arrow::Decimal128Array&>(array).GetValue(row));
       const auto high = static_cast<unsigned __int128>(static_cast<uint64_t>(decimal.high_bits()));
       return Value{Decimal{static_cast<__int128>(high << 64 | decimal.low_bits())}};
     }

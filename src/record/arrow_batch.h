@@ -1,9 +1,9 @@
 #pragma once
-#include <arrow/type_fwd.h>
-
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <arrow/type_fwd.h>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -25,24 +25,28 @@ struct ArrowCompression {
   int32_t zstd_level = 3;
 };
 
-/// One encapsulated record batch message without schema. `batch`: the table's columns in schema order.
-Result<Bytes> EncodeArrowMessage(const arrow::RecordBatch& batch, const ArrowCompression& compression);
+/// One encapsulated record batch message without schema. `batch`: the table's columns in schema
+/// order.
+Result<Bytes> EncodeArrowMessage(const arrow::RecordBatch& batch,
+                                 const ArrowCompression& compression);
 
-/// Reads an encapsulated record batch message; `schema` as ToArrowSchema makes it. Copies the message once to align it.
-/// Errors: kCorruptRecord.
-Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrowMessage(ByteView message,
-                                                               const std::shared_ptr<arrow::Schema>& schema);
+/// Reads an encapsulated record batch message; `schema` as ToArrowSchema makes it. Copies the
+/// message once to align it. Errors: kCorruptRecord.
+Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrowMessage(
+    ByteView message, const std::shared_ptr<arrow::Schema>& schema);
 
 /// The rows of a log batch of any log format, decoded with the schema it was written with.
 struct DecodedBatch {
   std::shared_ptr<arrow::RecordBatch> rows;
   std::vector<ChangeType> changes;  // empty when every row is kAppendOnly
 };
-Result<DecodedBatch> DecodeLogBatch(const LogBatchView& batch, model::LogFormat format, const model::Schema& schema);
+Result<DecodedBatch> DecodeLogBatch(const LogBatchView& batch, model::LogFormat format,
+                                    const model::Schema& schema);
 
-/// The payload of an append-only log batch in `format`. `rows`: the table's columns in schema order.
-Result<Bytes> EncodeLogPayload(const arrow::RecordBatch& rows, model::LogFormat format, const model::Schema& schema,
-                               const ArrowCompression& compression);
+/// The payload of an append-only log batch in `format`. `rows`: the table's columns in schema
+/// order.
+Result<Bytes> EncodeLogPayload(const arrow::RecordBatch& rows, model::LogFormat format,
+                               const model::Schema& schema, const ArrowCompression& compression);
 
 /// Appends one value to a builder made for `type`. Errors: kInvalidArgument.
 Status AppendValue(const model::DataType& type, const Value& value, arrow::ArrayBuilder& builder);

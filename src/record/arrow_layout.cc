@@ -9,7 +9,9 @@ namespace strom::record {
 namespace {
 
 // Field positions in the vtables of Arrow's Message.fbs.
-constexpr flatbuffers::voffset_t FieldAt(int index) { return static_cast<flatbuffers::voffset_t>(4 + 2 * index); }
+constexpr flatbuffers::voffset_t FieldAt(int index) {
+  return static_cast<flatbuffers::voffset_t>(4 + 2 * index);
+}
 constexpr auto kMessageHeaderType = FieldAt(1);
 constexpr auto kMessageHeader = FieldAt(2);
 constexpr auto kMessageBodyLength = FieldAt(3);
@@ -22,10 +24,13 @@ constexpr int16_t kVersion5 = 4;
 constexpr size_t kStructBytes = 16;  // FieldNode and Buffer are two int64 each
 constexpr int64_t kMaxMetadataBytes = 16 << 20;
 
-std::unexpected<Error> Bad(const char* what) { return Err(ErrorCode::kCorruptRecord, "Arrow message: {}", what); }
+std::unexpected<Error> Bad(const char* what) {
+  return Err(ErrorCode::kCorruptRecord, "Arrow message: {}", what);
+}
 
 /// A vector of two-number structs, checked to lie inside the buffer.
-Result<std::span<const uint8_t>> Structs(const flatbuffers::Table& table, flatbuffers::voffset_t field,
+Result<std::span<const uint8_t>> Structs(const flatbuffers::Table& table,
+                                         flatbuffers::voffset_t field,
                                          const flatbuffers::Verifier& verifier) {
   if (table.GetOptionalFieldOffset(field) == 0) return std::span<const uint8_t>();
   if (!table.VerifyOffset(verifier, field)) return Bad("a vector lies outside");
@@ -37,7 +42,8 @@ Result<std::span<const uint8_t>> Structs(const flatbuffers::Table& table, flatbu
 }
 
 /// Opens the table that `field` of `parent` points to.
-Result<const flatbuffers::Table*> SubTable(const flatbuffers::Table& parent, flatbuffers::voffset_t field,
+Result<const flatbuffers::Table*> SubTable(const flatbuffers::Table& parent,
+                                           flatbuffers::voffset_t field,
                                            flatbuffers::Verifier& verifier) {
   if (!parent.VerifyOffset(verifier, field)) return Bad("a table lies outside");
   const auto* table = parent.GetPointer<const flatbuffers::Table*>(field);
@@ -48,7 +54,8 @@ Result<const flatbuffers::Table*> SubTable(const flatbuffers::Table& parent, fla
 Status CheckBuffers(const ArrowLayout& layout) {
   int64_t total = 0;
   for (const ArrowLayout::Buffer& buffer : layout.buffers) {
-    const bool inside = buffer.offset >= 0 && buffer.length >= 0 && buffer.offset <= layout.body_bytes &&
+    const bool inside = buffer.offset >= 0 && buffer.length >= 0 &&
+                        buffer.offset <= layout.body_bytes &&
                         buffer.length <= layout.body_bytes - buffer.offset;
     if (!inside || buffer.offset % 8 != 0) return Bad("a buffer lies outside the body");
     total += buffer.length;
@@ -68,9 +75,11 @@ Result<ArrowLayout> ReadMetadata(const uint8_t* data, size_t size) {
       !message->VerifyField<int64_t>(verifier, kMessageBodyLength, alignof(int64_t))) {
     return Bad("the root is damaged");
   }
-  if (message->GetField<uint8_t>(kMessageHeaderType, 0) != kHeaderRecordBatch) return Bad("it is no record batch");
+  if (message->GetField<uint8_t>(kMessageHeaderType, 0) != kHeaderRecordBatch)
+    return Bad("it is no record batch");
   STROM_ASSIGN(const flatbuffers::Table* batch, SubTable(*message, kMessageHeader, verifier));
-  if (!batch->VerifyField<int64_t>(verifier, kBatchLength, alignof(int64_t))) return Bad("the record batch is damaged");
+  if (!batch->VerifyField<int64_t>(verifier, kBatchLength, alignof(int64_t)))
+    return Bad("the record batch is damaged");
 
   ArrowLayout layout;
   layout.body_bytes = message->GetField<int64_t>(kMessageBodyLength, 0);
@@ -81,13 +90,16 @@ Result<ArrowLayout> ReadMetadata(const uint8_t* data, size_t size) {
   const auto number = [](std::span<const uint8_t> bytes, size_t at) {
     return LoadLe<int64_t>(reinterpret_cast<const char*>(bytes.data() + at));
   };
-  for (size_t at = 0; at < nodes.size(); at += kStructBytes) layout.nodes.push_back({number(nodes, at), number(nodes, at + 8)});
+  for (size_t at = 0; at < nodes.size(); at += kStructBytes)
+    layout.nodes.push_back({number(nodes, at), number(nodes, at + 8)});
   for (size_t at = 0; at < buffers.size(); at += kStructBytes) {
     layout.buffers.push_back({number(buffers, at), number(buffers, at + 8)});
   }
   if (batch->GetOptionalFieldOffset(kBatchCompression) != 0) {
-    STROM_ASSIGN(const flatbuffers::Table* compression, SubTable(*batch, kBatchCompression, verifier));
-    if (!compression->VerifyField<int8_t>(verifier, FieldAt(0), alignof(int8_t))) return Bad("the compression is damaged");
+    STROM_ASSIGN(const flatbuffers::Table* compression,
+                 SubTable(*batch, kBatchCompression, verifier));
+    if (!compression->VerifyField<int8_t>(verifier, FieldAt(0), alignof(int8_t)))
+      return Bad("the compression is damaged");
     layout.codec = compression->GetField<int8_t>(FieldAt(0), 0);
     if (*layout.codec != 0 && *layout.codec != 1) return Bad("it has an unknown codec");
   }
@@ -98,22 +110,26 @@ Result<ArrowLayout> ReadMetadata(const uint8_t* data, size_t size) {
 }  // namespace
 
 Result<int64_t> ArrowMetadataBytes(ByteView first_eight) {
-  if (first_eight.size() < 8 || LoadLe<uint32_t>(first_eight.data()) != 0xffffffffU) return Bad("it has no continuation mark");
+  if (first_eight.size() < 8 || LoadLe<uint32_t>(first_eight.data()) != 0xffffffffU)
+    return Bad("it has no continuation mark");
   const auto size = LoadLe<int32_t>(first_eight.data() + 4);
-  if (size <= 0 || size % 8 != 0 || size > kMaxMetadataBytes) return Bad("its metadata has an impossible size");
+  if (size <= 0 || size % 8 != 0 || size > kMaxMetadataBytes)
+    return Bad("its metadata has an impossible size");
   return int64_t{size} + 8;
 }
 
 Result<ArrowLayout> ReadArrowLayout(ByteView message, bool whole) {
   STROM_ASSIGN(const int64_t head, ArrowMetadataBytes(message));
   if (static_cast<uint64_t>(head) > message.size()) return Bad("the metadata is cut");
-  // The message may start at any address, flatbuffers want theirs aligned: the metadata is copied, it is small.
+  // The message may start at any address, flatbuffers want theirs aligned: the metadata is copied,
+  // it is small.
   std::vector<uint64_t> aligned(static_cast<size_t>(head) / 8);
   std::memcpy(aligned.data(), message.data() + 8, static_cast<size_t>(head) - 8);
-  STROM_ASSIGN(ArrowLayout layout,
-               ReadMetadata(reinterpret_cast<const uint8_t*>(aligned.data()), static_cast<size_t>(head) - 8));
+  STROM_ASSIGN(ArrowLayout layout, ReadMetadata(reinterpret_cast<const uint8_t*>(aligned.data()),
+                                                static_cast<size_t>(head) - 8));
   layout.body_at = head;
-  if (whole && static_cast<uint64_t>(layout.body_bytes) > message.size() - static_cast<uint64_t>(head)) {
+  if (whole &&
+      static_cast<uint64_t>(layout.body_bytes) > message.size() - static_cast<uint64_t>(head)) {
     return Bad("the body is cut");
   }
   return layout;
@@ -141,7 +157,8 @@ FieldShape ShapeOf(const model::DataType& type) {
 
 Status CheckLayout(const ArrowLayout& layout, const model::Schema& schema, int64_t rows) {
   if (layout.rows != rows) {
-    return Err(ErrorCode::kCorruptRecord, "the Arrow data has {} rows, the batch says {}", layout.rows, rows);
+    return Err(ErrorCode::kCorruptRecord, "the Arrow data has {} rows, the batch says {}",
+               layout.rows, rows);
   }
   FieldShape expected;
   for (const model::Column& column : schema.columns) {
@@ -151,7 +168,8 @@ Status CheckLayout(const ArrowLayout& layout, const model::Schema& schema, int64
   }
   if (layout.nodes.size() != static_cast<size_t>(expected.nodes) ||
       layout.buffers.size() != static_cast<size_t>(expected.buffers)) {
-    return Err(ErrorCode::kCorruptRecord, "the Arrow data has {} nodes and {} buffers, the schema asks for {} and {}",
+    return Err(ErrorCode::kCorruptRecord,
+               "the Arrow data has {} nodes and {} buffers, the schema asks for {} and {}",
                layout.nodes.size(), layout.buffers.size(), expected.nodes, expected.buffers);
   }
   return {};
@@ -164,7 +182,8 @@ Bytes BuildArrowMetadata(const ArrowLayout& layout) {
     builder.PushBytes(static_cast<const uint8_t*>(data), count * kStructBytes);
     return builder.EndVector(count);
   };
-  static_assert(sizeof(ArrowLayout::Node) == kStructBytes && sizeof(ArrowLayout::Buffer) == kStructBytes);
+  static_assert(sizeof(ArrowLayout::Node) == kStructBytes &&
+                sizeof(ArrowLayout::Buffer) == kStructBytes);
   const auto buffers = structs(layout.buffers.data(), layout.buffers.size());
   const auto nodes = structs(layout.nodes.data(), layout.nodes.size());
   flatbuffers::Offset<flatbuffers::Table> compression;

@@ -10,7 +10,8 @@
 
 namespace strom::record {
 
-/// What the metadata of an Arrow IPC record batch says about its body, read without Arrow (Message version V5).
+/// What the metadata of an Arrow IPC record batch says about its body, read without Arrow (Message
+/// version V5).
 struct ArrowLayout {
   struct Node {
     int64_t length;
@@ -29,11 +30,12 @@ struct ArrowLayout {
   int64_t body_bytes = 0;
 };
 
-/// Reads the encapsulated message at the front of `message`. With `whole` the body must be there too; without, the metadata is
-/// enough. Errors: kCorruptRecord; nothing outside `message` is read.
+/// Reads the encapsulated message at the front of `message`. With `whole` the body must be there
+/// too; without, the metadata is enough. Errors: kCorruptRecord; nothing outside `message` is read.
 Result<ArrowLayout> ReadArrowLayout(ByteView message, bool whole = true);
 
-/// The bytes needed to read the metadata, by the first eight bytes of a message. Errors: kCorruptRecord.
+/// The bytes needed to read the metadata, by the first eight bytes of a message. Errors:
+/// kCorruptRecord.
 Result<int64_t> ArrowMetadataBytes(ByteView first_eight);
 
 /// How many field nodes and buffers a column takes, its children included.
@@ -43,10 +45,12 @@ struct FieldShape {
 };
 FieldShape ShapeOf(const model::DataType& type);
 
-/// Checks that a layout has the nodes and buffers of `schema` and `rows` rows. Errors: kCorruptRecord.
+/// Checks that a layout has the nodes and buffers of `schema` and `rows` rows. Errors:
+/// kCorruptRecord.
 Status CheckLayout(const ArrowLayout& layout, const model::Schema& schema, int64_t rows);
 
-/// The head of an encapsulated message for `layout`: continuation mark, metadata size, metadata, padding; the body follows it.
+/// The head of an encapsulated message for `layout`: continuation mark, metadata size, metadata,
+/// padding; the body follows it.
 Bytes BuildArrowMetadata(const ArrowLayout& layout);
 
 }  // namespace strom::record

@@ -14,7 +14,8 @@ using model::TypeRoot;
 
 Result<Bytes> EncodeIcebergKey(Types types, const Row& key) {
   if (types.size() != 1) {
-    return Err(ErrorCode::kInvalidArgument, "an Iceberg bucket key has exactly one column, not {}", types.size());
+    return Err(ErrorCode::kInvalidArgument, "an Iceberg bucket key has exactly one column, not {}",
+               types.size());
   }
   const DataType& type = types[0];
   const Value& value = key[0];
@@ -37,7 +38,9 @@ Result<Bytes> EncodeIcebergKey(Types types, const Row& key) {
     case TypeRoot::kString:
     case TypeRoot::kBinary:
     case TypeRoot::kBytes: return value.As<std::string>();
-    default: return Err(ErrorCode::kInvalidArgument, "{} cannot be a bucket key of an Iceberg table", type.ToString());
+    default:
+      return Err(ErrorCode::kInvalidArgument, "{} cannot be a bucket key of an Iceberg table",
+                 type.ToString());
   }
 }
 
@@ -45,7 +48,8 @@ Result<Bytes> EncodeIcebergKey(Types types, const Row& key) {
 
 Result<Bytes> EncodeBucketKey(LakeFormat format, Types types, const Row& key) {
   for (const DataType& type : types) {
-    if (IsNested(type.root)) return Err(ErrorCode::kInvalidArgument, "{} cannot be a key", type.ToString());
+    if (IsNested(type.root))
+      return Err(ErrorCode::kInvalidArgument, "{} cannot be a key", type.ToString());
   }
   switch (format) {
     case LakeFormat::kPaimon: return EncodeAlignedRow(types, key);

@@ -18,7 +18,8 @@ constexpr Layout kEpoch1{25, 52, false};      // magic 1 of 0.7 to 0.9
 constexpr Layout kEpochStatistics2{25, 56, true};
 
 bool CrcHolds(ByteView batch, const Layout& layout) {
-  return batch.size() >= layout.header && LoadLe<uint32_t>(batch.data() + layout.crc_at) == Crc32c(batch.substr(layout.crc_at + 4));
+  return batch.size() >= layout.header &&
+         LoadLe<uint32_t>(batch.data() + layout.crc_at) == Crc32c(batch.substr(layout.crc_at + 4));
 }
 
 Result<Bytes> Rewrite(ByteView batch) {
@@ -62,7 +63,8 @@ const char* ShortName(ChangeType type) {
 Result<int64_t> LogBatchView::SizeAt(ByteView prefix) {
   const auto length = LoadLe<int32_t>(prefix.data() + 8);
   constexpr auto kLeast = static_cast<int32_t>(kHeaderBytes - kPrefixBytes);
-  if (length < kLeast) return Err(kBad, "a log batch has length {}, at least {} is needed", length, kLeast);
+  if (length < kLeast)
+    return Err(kBad, "a log batch has length {}, at least {} is needed", length, kLeast);
   return int64_t{length} + static_cast<int64_t>(kPrefixBytes);
 }
 
@@ -71,7 +73,8 @@ Result<std::optional<LogBatchView>> LogBatchView::At(ByteView bytes) {
   STROM_ASSIGN(const int64_t size, SizeAt(bytes));
   if (static_cast<uint64_t>(size) > bytes.size()) return std::nullopt;
   const LogBatchView batch(bytes.substr(0, static_cast<size_t>(size)));
-  if (batch.magic() != 0) return Err(kBad, "a log batch has magic {}, 0 is expected", batch.magic());
+  if (batch.magic() != 0)
+    return Err(kBad, "a log batch has magic {}, 0 is expected", batch.magic());
   return batch;
 }
 
@@ -81,7 +84,8 @@ Status LogBatchView::Check() const {
   }
   const int32_t expected_delta = record_count() == 0 ? 0 : record_count() - 1;
   if (record_count() < 0 || last_offset_delta() != expected_delta) {
-    return Err(kBad, "a log batch of {} records has last offset delta {}", record_count(), last_offset_delta());
+    return Err(kBad, "a log batch of {} records has last offset delta {}", record_count(),
+               last_offset_delta());
   }
   if (schema_id() < 1) return Err(kBad, "a log batch has schema id {}", schema_id());
   return {};
@@ -97,7 +101,8 @@ Bytes BuildLogBatch(const BatchHeader& header, ByteView payload) {
   Bytes out;
   out.reserve(LogBatchView::kHeaderBytes + payload.size());
   AppendLe(out, header.base_offset);
-  AppendLe(out, static_cast<int32_t>(LogBatchView::kHeaderBytes - LogBatchView::kPrefixBytes + payload.size()));
+  AppendLe(out, static_cast<int32_t>(LogBatchView::kHeaderBytes - LogBatchView::kPrefixBytes +
+                                     payload.size()));
   AppendLe(out, int8_t{0});
   AppendLe(out, header.timestamp);
   AppendLe(out, uint32_t{0});
@@ -143,7 +148,8 @@ Result<std::vector<RawRecord>> RawRecords(const LogBatchView& batch) {
   for (int32_t i = 0; i < batch.record_count(); ++i) {
     const auto length = in.Le<int32_t>();
     const auto type = in.Le<uint8_t>();
-    if (!in.ok() || length < 1 || type > 4) return Err(kBad, "record {} of a log batch is damaged", i);
+    if (!in.ok() || length < 1 || type > 4)
+      return Err(kBad, "record {} of a log batch is damaged", i);
     const ByteView row = in.Take(static_cast<uint64_t>(length) - 1);
     if (!in.ok()) return Err(kBad, "record {} of a log batch is cut", i);
     records.push_back(RawRecord{static_cast<ChangeType>(type), row});

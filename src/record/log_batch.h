@@ -10,17 +10,25 @@
 
 namespace strom::record {
 
-enum class ChangeType : uint8_t { kAppendOnly = 0, kInsert = 1, kUpdateBefore = 2, kUpdateAfter = 3, kDelete = 4 };
+enum class ChangeType : uint8_t {
+  kAppendOnly = 0,
+  kInsert = 1,
+  kUpdateBefore = 2,
+  kUpdateAfter = 3,
+  kDelete = 4
+};
 
 /// "+A", "+I", "-U", "+U", "-D".
 const char* ShortName(ChangeType type);
 
 inline constexpr int64_t kNoWriter = -1;
 
-/// One log record batch (docs/formats/log.md; Apache Fluss 0.9, magic 0), read in place. Little endian.
+/// One log record batch (docs/formats/log.md; Apache Fluss 0.9, magic 0), read in place. Little
+/// endian.
 ///
-/// Offset  0 base offset i64 | 8 length i32 (total - 12) | 12 magic i8 | 13 commit timestamp i64 | 21 CRC-32C u32
-/// Offset 25 schema id i16 | 27 attributes i8 | 28 last offset delta i32 | 32 writer i64 | 40 sequence i32 | 44 count i32
+/// Offset  0 base offset i64 | 8 length i32 (total - 12) | 12 magic i8 | 13 commit timestamp i64 |
+/// 21 CRC-32C u32 Offset 25 schema id i16 | 27 attributes i8 | 28 last offset delta i32 | 32 writer
+/// i64 | 40 sequence i32 | 44 count i32
 class LogBatchView {
  public:
   static constexpr size_t kPrefixBytes = 12;  // up to and including the length
@@ -29,8 +37,8 @@ class LogBatchView {
   static constexpr size_t kCrcAt = 21;
   static constexpr size_t kCrcFrom = 25;
 
-  /// The batch at the front of `bytes`, or nothing when `bytes` ends before it does. Errors: kCorruptRecord for a length that
-  /// no batch can have or another magic.
+  /// The batch at the front of `bytes`, or nothing when `bytes` ends before it does. Errors:
+  /// kCorruptRecord for a length that no batch can have or another magic.
   static Result<std::optional<LogBatchView>> At(ByteView bytes);
   /// Total size by the first kPrefixBytes of a batch. Errors: kCorruptRecord.
   static Result<int64_t> SizeAt(ByteView prefix);
@@ -88,8 +96,8 @@ struct BatchHeader {
 /// A whole batch: header, CRC and `payload` (change types first unless append only).
 Bytes BuildLogBatch(const BatchHeader& header, ByteView payload);
 
-/// Batches of magic 1 and 2 (with leader epoch or statistics) as one of magic 0; magic 0 comes back as it is.
-/// Errors: kCorruptRecord.
+/// Batches of magic 1 and 2 (with leader epoch or statistics) as one of magic 0; magic 0 comes back
+/// as it is. Errors: kCorruptRecord.
 Result<SharedBytes> ToMagic0(const SharedBytes& batches);
 
 /// The rows of an INDEXED or COMPACTED payload: change type and row bytes. Errors: kCorruptRecord.

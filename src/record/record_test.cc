@@ -1,10 +1,10 @@
+#include <cmath>
+
 #include <arrow/array.h>
 #include <arrow/builder.h>
 #include <arrow/record_batch.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-
-#include <cmath>
 
 #include "record/arrow_batch.h"
 #include "record/arrow_layout.h"
@@ -28,15 +28,21 @@ using testing::LoadVectors;
 using testing::RowOf;
 using testing::TypesOf;
 
-bool IsHex(const Json& json) { return json.is_string() && !json.get<std::string>().starts_with("ERROR"); }
-
-/// Values that a format does not give back as they were written: fixed-length texts lose their padding, and what is finer than a
-/// compact timestamp is dropped.
-bool ComesBack(const std::vector<DataType>& types) {
-  return std::ranges::none_of(types, [](const DataType& t) { return t.root == TypeRoot::kBinary || t.root == TypeRoot::kChar; });
+bool IsHex(const Json& json) {
+  return json.is_string() && !json.get<std::string>().starts_with("ERROR");
 }
 
-Result<Bytes> EncodePlainAlignedRow(Types types, const Row& row) { return EncodeAlignedRow(types, row); }
+/// Values that a format does not give back as they were written: fixed-length texts lose their
+/// padding, and what is finer than a compact timestamp is dropped.
+bool ComesBack(const std::vector<DataType>& types) {
+  return std::ranges::none_of(types, [](const DataType& t) {
+    return t.root == TypeRoot::kBinary || t.root == TypeRoot::kChar;
+  });
+}
+
+Result<Bytes> EncodePlainAlignedRow(Types types, const Row& row) {
+  return EncodeAlignedRow(types, row);
+}
 
 /// NaN is a value like any other here.
 bool IsNan(const Value& value) {
@@ -79,7 +85,8 @@ TEST_P(RowVectors, EncodeByteForByteAndComeBack) {
   EXPECT_GT(checked, 80U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Row, RowVectors, ::testing::Values("rows_single_column", "rows_multi_column"));
+INSTANTIATE_TEST_SUITE_P(Row, RowVectors,
+                         ::testing::Values("rows_single_column", "rows_multi_column"));
 
 TEST(Row, EveryCutRowIsRefusedOrShorterThanItsTypes) {
   for (const Json& vector : LoadVectors("rows_multi_column")["cases"]) {
@@ -102,8 +109,9 @@ TEST(Key, EncodingsAndBucketsAreThoseOfTheRealSystem) {
   for (const Json& vector : LoadVectors("keys")["cases"]) {
     const auto types = TypesOf(vector["types"]);
     const Row row = RowOf(types, vector["values"]);
-    const std::pair<const char*, LakeFormat> kFormats[] = {
-        {"compacted", LakeFormat::kNone}, {"paimon", LakeFormat::kPaimon}, {"iceberg", LakeFormat::kIceberg}};
+    const std::pair<const char*, LakeFormat> kFormats[] = {{"compacted", LakeFormat::kNone},
+                                                           {"paimon", LakeFormat::kPaimon},
+                                                           {"iceberg", LakeFormat::kIceberg}};
     for (const auto& [name, format] : kFormats) {
       if (!vector.contains(name)) continue;
       const auto encoded = EncodeBucketKey(format, types, row);
@@ -123,8 +131,9 @@ TEST(Key, BucketsOfRawKeysAreThoseOfTheRealSystem) {
     const Bytes key = FromHex(vector["key"].get<std::string>());
     for (size_t i = 0; i < vectors["num_buckets"].size(); ++i) {
       const auto buckets = vectors["num_buckets"][i].get<int32_t>();
-      const std::pair<const char*, LakeFormat> kFormats[] = {
-          {"fluss", LakeFormat::kNone}, {"paimon", LakeFormat::kPaimon}, {"iceberg", LakeFormat::kIceberg}};
+      const std::pair<const char*, LakeFormat> kFormats[] = {{"fluss", LakeFormat::kNone},
+                                                             {"paimon", LakeFormat::kPaimon},
+                                                             {"iceberg", LakeFormat::kIceberg}};
       for (const auto& [name, format] : kFormats) {
         if (!vector[name].is_array() || !vector[name][i].is_number()) continue;
         const auto bucket = BucketOf(format, key, buckets);
@@ -150,13 +159,16 @@ TEST(PartitionValue, TextsAreThoseOfTheRealSystem) {
 
 model::Schema SchemaOf(const std::vector<DataType>& types) {
   model::Schema schema;
-  for (size_t i = 0; i < types.size(); ++i) schema.columns.push_back({"c" + std::to_string(i), types[i], {}, {}, static_cast<int32_t>(i)});
+  for (size_t i = 0; i < types.size(); ++i)
+    schema.columns.push_back({"c" + std::to_string(i), types[i], {}, {}, static_cast<int32_t>(i)});
   return schema;
 }
 
 model::LogFormat FormatOf(const Json& vector) {
   const std::string name = vector["log_format"].get<std::string>();
-  return name == "ARROW" ? model::LogFormat::kArrow : name == "INDEXED" ? model::LogFormat::kIndexed : model::LogFormat::kCompacted;
+  return name == "ARROW"     ? model::LogFormat::kArrow
+         : name == "INDEXED" ? model::LogFormat::kIndexed
+                             : model::LogFormat::kCompacted;
 }
 
 void ExpectRows(const DecodedBatch& decoded, const std::vector<DataType>& types, const Json& rows) {
@@ -164,13 +176,17 @@ void ExpectRows(const DecodedBatch& decoded, const std::vector<DataType>& types,
   for (size_t r = 0; r < rows.size(); ++r) {
     const Row expected = RowOf(types, rows[r]);
     for (size_t c = 0; c < types.size(); ++c) {
-      const auto actual = ValueAt(types[c], *decoded.rows->column(static_cast<int>(c)), static_cast<int64_t>(r));
+      const auto actual =
+          ValueAt(types[c], *decoded.rows->column(static_cast<int>(c)), static_cast<int64_t>(r));
       ASSERT_THAT(actual, IsOk());
       const auto* time = std::get_if<Timestamp>(&expected[c].data);
       if (time != nullptr && types[c].precision < 9) {
-        EXPECT_NEAR(static_cast<double>(actual->As<Timestamp>().millis), static_cast<double>(time->millis), types[c].precision == 0 ? 1000 : 0);
-      } else if (types[c].root != TypeRoot::kTime && types[c].root != TypeRoot::kBinary && !IsNested(types[c].root)) {
-        EXPECT_TRUE(*actual == expected[c] || (IsNan(*actual) && IsNan(expected[c]))) << "row " << r << " column " << c << " " << types[c].ToString();
+        EXPECT_NEAR(static_cast<double>(actual->As<Timestamp>().millis),
+                    static_cast<double>(time->millis), types[c].precision == 0 ? 1000 : 0);
+      } else if (types[c].root != TypeRoot::kTime && types[c].root != TypeRoot::kBinary &&
+                 !IsNested(types[c].root)) {
+        EXPECT_TRUE(*actual == expected[c] || (IsNan(*actual) && IsNan(expected[c])))
+            << "row " << r << " column " << c << " " << types[c].ToString();
       } else {
         EXPECT_EQ(actual->is_null(), expected[c].is_null());
       }
@@ -192,15 +208,18 @@ TEST_P(LogVectors, BatchesOfTheRealSystemAreReadRowForRow) {
     EXPECT_EQ((*batch)->writer_id(), vector["writer_id"].get<int64_t>());
     EXPECT_EQ((*batch)->base_offset(), vector["base_offset"].get<int64_t>());
     const auto decoded = DecodeLogBatch(**batch, FormatOf(vector), SchemaOf(types));
-    ASSERT_THAT(decoded, IsOk()) << vector["log_format"] << " " << vector.value("arrow_compression", "");
+    ASSERT_THAT(decoded, IsOk()) << vector["log_format"] << " "
+                                 << vector.value("arrow_compression", "");
     ExpectRows(*decoded, types, vector["rows"]);
     for (size_t i = 0; i < decoded->changes.size(); ++i) {
-      EXPECT_STREQ(ShortName(decoded->changes[i]), vector["change_types"][i].get<std::string>().c_str());
+      EXPECT_STREQ(ShortName(decoded->changes[i]),
+                   vector["change_types"][i].get<std::string>().c_str());
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(LogBatch, LogVectors, ::testing::Values("log_batches", "log_batches_main"));
+INSTANTIATE_TEST_SUITE_P(LogBatch, LogVectors,
+                         ::testing::Values("log_batches", "log_batches_main"));
 
 TEST(LogBatch, RowBatchesAreWrittenByteForByte) {
   size_t checked = 0;
@@ -210,10 +229,13 @@ TEST(LogBatch, RowBatchesAreWrittenByteForByte) {
     Bytes payload;
     for (size_t i = 0; i < vector["rows"].size(); ++i) {
       const Row row = RowOf(types, vector["rows"][i]);
-      const auto encoded = FormatOf(vector) == model::LogFormat::kIndexed ? EncodeIndexedRow(types, row) : EncodeCompactedRow(types, row);
+      const auto encoded = FormatOf(vector) == model::LogFormat::kIndexed
+                               ? EncodeIndexedRow(types, row)
+                               : EncodeCompactedRow(types, row);
       ASSERT_THAT(encoded, IsOk());
       for (int code = 0; code <= 4; ++code) {
-        if (vector["change_types"][i] == ShortName(static_cast<ChangeType>(code))) AppendRawRecord(payload, static_cast<ChangeType>(code), *encoded);
+        if (vector["change_types"][i] == ShortName(static_cast<ChangeType>(code)))
+          AppendRawRecord(payload, static_cast<ChangeType>(code), *encoded);
       }
     }
     BatchHeader header;
@@ -249,17 +271,20 @@ TEST(Projection, CutsTheColumnsTheRealSystemCuts) {
     const model::Schema schema = SchemaOf(types);
     const Bytes input = FromHex(vector["input"].get<std::string>());
     const Bytes expected = FromHex(vector["output"].get<std::string>());
-    const auto projection = Projection::Make(vector["projected_fields"].get<std::vector<int32_t>>(), types.size());
+    const auto projection =
+        Projection::Make(vector["projected_fields"].get<std::vector<int32_t>>(), types.size());
     ASSERT_THAT(projection, IsOk());
     Bytes output;
     const auto read = [&](int64_t at, char* into, size_t size) -> Status {
       input.copy(into, size, static_cast<size_t>(at));
       return {};
     };
-    ASSERT_THAT(projection->Project(schema, static_cast<int64_t>(input.size()), read, output), IsOk());
+    ASSERT_THAT(projection->Project(schema, static_cast<int64_t>(input.size()), read, output),
+                IsOk());
 
     model::Schema kept;
-    for (const Json& field : vector["projected_fields"]) kept.columns.push_back(schema.columns[field.get<size_t>()]);
+    for (const Json& field : vector["projected_fields"])
+      kept.columns.push_back(schema.columns[field.get<size_t>()]);
     const auto ours = DecodeLogBatch(LogBatchView(output), model::LogFormat::kArrow, kept);
     const auto theirs = DecodeLogBatch(LogBatchView(expected), model::LogFormat::kArrow, kept);
     ASSERT_THAT(ours, IsOk());
@@ -279,7 +304,8 @@ TEST(Projection, RefusesWhatIsNotAscendingOrNotThere) {
 }
 
 /// Rows of every plain type, nulls among them, made from a seed.
-std::shared_ptr<arrow::RecordBatch> MakeRows(const model::Schema& schema, const std::vector<int64_t>& numbers) {
+std::shared_ptr<arrow::RecordBatch> MakeRows(const model::Schema& schema,
+                                             const std::vector<int64_t>& numbers) {
   std::vector<std::unique_ptr<arrow::ArrayBuilder>> builders;
   arrow::ArrayVector arrays;
   for (const model::Column& column : schema.columns) {
@@ -290,7 +316,9 @@ std::shared_ptr<arrow::RecordBatch> MakeRows(const model::Schema& schema, const 
         switch (column.type.root) {
           case TypeRoot::kBoolean: value = {n % 2 == 0}; break;
           case TypeRoot::kDouble: value = {static_cast<double>(n) / 3}; break;
-          case TypeRoot::kString: value = {std::string(static_cast<size_t>(std::abs(n % 23)), 'x')}; break;
+          case TypeRoot::kString:
+            value = {std::string(static_cast<size_t>(std::abs(n % 23)), 'x')};
+            break;
           case TypeRoot::kDecimal: value = {Decimal{n}}; break;
           case TypeRoot::kTimestamp: value = {Timestamp{n, 0}}; break;
           default: value = {n}; break;
@@ -300,7 +328,8 @@ std::shared_ptr<arrow::RecordBatch> MakeRows(const model::Schema& schema, const 
     }
     arrays.push_back(*builder->Finish());
   }
-  return arrow::RecordBatch::Make(ToArrowSchema(schema), static_cast<int64_t>(numbers.size()), arrays);
+  return arrow::RecordBatch::Make(ToArrowSchema(schema), static_cast<int64_t>(numbers.size()),
+                                  arrays);
 }
 
 model::Schema MixedSchema() {
@@ -309,8 +338,9 @@ model::Schema MixedSchema() {
   decimal.scale = 2;
   DataType timestamp = model::MakeType(TypeRoot::kTimestamp);
   timestamp.precision = 3;
-  return SchemaOf({model::MakeType(TypeRoot::kBigInt), model::MakeType(TypeRoot::kString), model::MakeType(TypeRoot::kBoolean), decimal,
-                   model::MakeType(TypeRoot::kDouble), timestamp});
+  return SchemaOf({model::MakeType(TypeRoot::kBigInt), model::MakeType(TypeRoot::kString),
+                   model::MakeType(TypeRoot::kBoolean), decimal, model::MakeType(TypeRoot::kDouble),
+                   timestamp});
 }
 
 RC_GTEST_PROP(LogPayload, RowsComeBackFromEveryFormat, (const std::vector<int32_t>& seeds)) {
@@ -321,8 +351,10 @@ RC_GTEST_PROP(LogPayload, RowsComeBackFromEveryFormat, (const std::vector<int32_
     model::LogFormat format;
     const char* compression;
   };
-  for (const Case& c : {Case{model::LogFormat::kArrow, "NONE"}, Case{model::LogFormat::kArrow, "ZSTD"}, Case{model::LogFormat::kArrow, "LZ4_FRAME"},
-                        Case{model::LogFormat::kIndexed, ""}, Case{model::LogFormat::kCompacted, ""}}) {
+  for (const Case& c :
+       {Case{model::LogFormat::kArrow, "NONE"}, Case{model::LogFormat::kArrow, "ZSTD"},
+        Case{model::LogFormat::kArrow, "LZ4_FRAME"}, Case{model::LogFormat::kIndexed, ""},
+        Case{model::LogFormat::kCompacted, ""}}) {
     const auto payload = EncodeLogPayload(*rows, c.format, schema, {c.compression, 3});
     RC_ASSERT(payload.has_value());
     BatchHeader header;
@@ -334,7 +366,8 @@ RC_GTEST_PROP(LogPayload, RowsComeBackFromEveryFormat, (const std::vector<int32_
   }
 }
 
-RC_GTEST_PROP(Projection, EqualsSelectingColumnsAfterDecoding, (const std::vector<int32_t>& seeds, uint8_t mask)) {
+RC_GTEST_PROP(Projection, EqualsSelectingColumnsAfterDecoding,
+              (const std::vector<int32_t>& seeds, uint8_t mask)) {
   const model::Schema schema = MixedSchema();
   std::vector<int32_t> columns;
   for (int32_t i = 0; i < 6; ++i) {
@@ -352,7 +385,9 @@ RC_GTEST_PROP(Projection, EqualsSelectingColumnsAfterDecoding, (const std::vecto
     batch.copy(into, size, static_cast<size_t>(at));
     return {};
   };
-  RC_ASSERT(Projection::Make(columns, 6)->Project(schema, static_cast<int64_t>(batch.size()), read, cut).has_value());
+  RC_ASSERT(Projection::Make(columns, 6)
+                ->Project(schema, static_cast<int64_t>(batch.size()), read, cut)
+                .has_value());
   model::Schema kept;
   for (const int32_t c : columns) kept.columns.push_back(schema.columns[static_cast<size_t>(c)]);
   const auto decoded = DecodeLogBatch(LogBatchView(cut), model::LogFormat::kArrow, kept);

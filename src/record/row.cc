@@ -16,7 +16,9 @@ constexpr int kMaxDepth = 32;
 std::unexpected<Error> Mismatch(const DataType& type) {
   return Err(ErrorCode::kInvalidArgument, "a value does not fit its type {}", type.ToString());
 }
-std::unexpected<Error> Damaged(const char* what) { return Err(ErrorCode::kCorrupt, "row: {}", what); }
+std::unexpected<Error> Damaged(const char* what) {
+  return Err(ErrorCode::kCorrupt, "row: {}", what);
+}
 
 template <class T>
 bool Fits(const Value& value) {
@@ -51,7 +53,8 @@ bool HasShape(const DataType& type, const Value& value) {
 
 Status CheckShapes(Types types, const Row& row) {
   if (types.size() != row.size()) {
-    return Err(ErrorCode::kInvalidArgument, "a row of {} values has {} types", row.size(), types.size());
+    return Err(ErrorCode::kInvalidArgument, "a row of {} values has {} types", row.size(),
+               types.size());
   }
   for (size_t i = 0; i < types.size(); ++i) {
     if (!row[i].is_null() && !HasShape(types[i], row[i])) return Mismatch(types[i]);
@@ -65,9 +68,15 @@ std::vector<DataType> FieldTypes(const DataType& type) {
   return types;
 }
 
-size_t NullBytes(size_t fields) { return (fields + 7) / 8; }
-bool BitAt(ByteView bits, size_t i) { return (static_cast<uint8_t>(bits[i / 8]) >> (i % 8) & 1) != 0; }
-void SetBit(char* bits, size_t i) { bits[i / 8] = static_cast<char>(static_cast<uint8_t>(bits[i / 8]) | 1U << (i % 8)); }
+size_t NullBytes(size_t fields) {
+  return (fields + 7) / 8;
+}
+bool BitAt(ByteView bits, size_t i) {
+  return (static_cast<uint8_t>(bits[i / 8]) >> (i % 8) & 1) != 0;
+}
+void SetBit(char* bits, size_t i) {
+  bits[i / 8] = static_cast<char>(static_cast<uint8_t>(bits[i / 8]) | 1U << (i % 8));
+}
 
 Bytes NullBits(const Row& row) {
   Bytes bits(NullBytes(row.size()), '\0');
@@ -137,13 +146,18 @@ Value ReadFixed(const DataType& type, Reader& in) {
   }
 }
 
-// ---- nested values --------------------------------------------------------------------------------------------------
+// ---- nested values
+// --------------------------------------------------------------------------------------------------
 
 using RowEncoder = Result<Bytes> (*)(Types, const Row&);
 using RowDecoder = Result<Row> (*)(Types, ByteView, int depth);
 
-size_t RoundTo8(size_t size) { return (size + 7) & ~size_t{7}; }
-void PadTo8(Bytes& out) { out.resize(RoundTo8(out.size())); }
+size_t RoundTo8(size_t size) {
+  return (size + 7) & ~size_t{7};
+}
+void PadTo8(Bytes& out) {
+  out.resize(RoundTo8(out.size()));
+}
 
 /// Where a slot that holds an offset points: a part appended to `out` and padded to eight bytes.
 void AppendPart(Bytes& out, size_t slot, ByteView part, uint32_t low) {
@@ -156,8 +170,10 @@ void AppendPart(Bytes& out, size_t slot, ByteView part, uint32_t low) {
 
 Result<Bytes> EncodeNested(const DataType& type, const Value& value, RowEncoder encode_row);
 
-/// Writes `value` into the eight-byte slot at `slot` of `out`, appending a variable part where needed.
-Status FillSlot(const DataType& type, const Value& value, Bytes& out, size_t slot, RowEncoder encode_row) {
+/// Writes `value` into the eight-byte slot at `slot` of `out`, appending a variable part where
+/// needed.
+Status FillSlot(const DataType& type, const Value& value, Bytes& out, size_t slot,
+                RowEncoder encode_row) {
   if (const auto fixed = FixedBytes(type, value)) {
     std::memcpy(out.data() + slot, fixed->data(), fixed->size());
     return {};
@@ -240,12 +256,14 @@ Result<Bytes> EncodeNested(const DataType& type, const Value& value, RowEncoder 
 Result<Value> DecodeNested(const DataType& type, ByteView bytes, RowDecoder decode_row, int depth);
 
 Result<ByteView> PartAt(ByteView whole, uint32_t offset, uint32_t length) {
-  if (offset > whole.size() || length > whole.size() - offset) return Damaged("a field points outside the row");
+  if (offset > whole.size() || length > whole.size() - offset)
+    return Damaged("a field points outside the row");
   return whole.substr(offset, length);
 }
 
 /// Reads the slot at `slot` of `whole`, following its offset.
-Result<Value> ReadSlot(const DataType& type, ByteView whole, size_t slot, RowDecoder decode_row, int depth) {
+Result<Value> ReadSlot(const DataType& type, ByteView whole, size_t slot, RowDecoder decode_row,
+                       int depth) {
   if (const size_t width = FixedWidth(type); width != 0) {
     if (slot + width > whole.size()) return Damaged("a fixed field is cut");
     Reader in(whole.substr(slot, width));
@@ -259,7 +277,8 @@ Result<Value> ReadSlot(const DataType& type, ByteView whole, size_t slot, RowDec
     case TypeRoot::kString:
     case TypeRoot::kBinary:
     case TypeRoot::kBytes: {
-      if (high & 0x80000000U) return Value{std::string(whole.substr(slot, std::min<size_t>((high >> 24) & 0x7f, 7)))};
+      if (high & 0x80000000U)
+        return Value{std::string(whole.substr(slot, std::min<size_t>((high >> 24) & 0x7f, 7)))};
       STROM_ASSIGN(const ByteView text, PartAt(whole, high, low));
       return Value{std::string(text)};
     }
@@ -280,12 +299,14 @@ Result<Value> ReadSlot(const DataType& type, ByteView whole, size_t slot, RowDec
   }
 }
 
-Result<Nested> DecodeArray(const DataType& element, ByteView bytes, RowDecoder decode_row, int depth) {
+Result<Nested> DecodeArray(const DataType& element, ByteView bytes, RowDecoder decode_row,
+                           int depth) {
   if (bytes.size() < 4) return Damaged("an array is cut");
   const auto count = LoadLe<uint32_t>(bytes.data());
   const size_t width = FixedWidth(element) == 0 ? 8 : FixedWidth(element);
   const size_t header = 4 + (size_t{count} + 31) / 32 * 4;
-  if (count > bytes.size() || header + width * count > bytes.size()) return Damaged("an array is cut");
+  if (count > bytes.size() || header + width * count > bytes.size())
+    return Damaged("an array is cut");
   Nested items;
   items.reserve(count);
   for (size_t i = 0; i < count; ++i) {
@@ -313,7 +334,8 @@ Result<Value> DecodeNested(const DataType& type, ByteView bytes, RowDecoder deco
   const auto key_size = LoadLe<uint32_t>(bytes.data());
   if (key_size > bytes.size() - 4) return Damaged("a map is cut");
   STROM_ASSIGN(Nested keys, DecodeArray(type.key(), bytes.substr(4, key_size), decode_row, depth));
-  STROM_ASSIGN(Nested values, DecodeArray(type.value(), bytes.substr(4 + key_size), decode_row, depth));
+  STROM_ASSIGN(Nested values,
+               DecodeArray(type.value(), bytes.substr(4 + key_size), decode_row, depth));
   if (keys.size() != values.size()) return Damaged("a map has unequal numbers of keys and values");
   Nested items;
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -323,9 +345,12 @@ Result<Value> DecodeNested(const DataType& type, ByteView bytes, RowDecoder deco
   return Value{std::move(items)};
 }
 
-// ---- compacted ------------------------------------------------------------------------------------------------------
+// ---- compacted
+// ------------------------------------------------------------------------------------------------------
 
-uint64_t AsUint32(int64_t value) { return static_cast<uint32_t>(static_cast<int32_t>(value)); }
+uint64_t AsUint32(int64_t value) {
+  return static_cast<uint32_t>(static_cast<int32_t>(value));
+}
 
 void AppendSized(Bytes& out, ByteView bytes) {
   AppendVarint(out, bytes.size());
@@ -337,14 +362,17 @@ Status AppendCompacted(const DataType& type, const Value& value, Bytes& out) {
     case TypeRoot::kInt:
     case TypeRoot::kDate:
     case TypeRoot::kTime: AppendVarint(out, AsUint32(value.As<int64_t>())); return {};
-    case TypeRoot::kBigInt: AppendVarint(out, static_cast<uint64_t>(value.As<int64_t>())); return {};
+    case TypeRoot::kBigInt:
+      AppendVarint(out, static_cast<uint64_t>(value.As<int64_t>()));
+      return {};
     case TypeRoot::kChar:
     case TypeRoot::kString:
     case TypeRoot::kBinary:
     case TypeRoot::kBytes: AppendSized(out, value.As<std::string>()); return {};
     case TypeRoot::kDecimal:
       if (IsCompactDecimal(type)) {
-        AppendVarint(out, static_cast<uint64_t>(static_cast<int64_t>(value.As<Decimal>().unscaled)));
+        AppendVarint(out,
+                     static_cast<uint64_t>(static_cast<int64_t>(value.As<Decimal>().unscaled)));
       } else {
         AppendSized(out, UnscaledBytes(value.As<Decimal>().unscaled));
       }
@@ -380,7 +408,9 @@ Result<Row> DecodeCompacted(Types types, ByteView bytes, int depth) {
     switch (type.root) {
       case TypeRoot::kInt:
       case TypeRoot::kDate:
-      case TypeRoot::kTime: row.push_back({int64_t{static_cast<int32_t>(static_cast<uint32_t>(in.Varint()))}}); break;
+      case TypeRoot::kTime:
+        row.push_back({int64_t{static_cast<int32_t>(static_cast<uint32_t>(in.Varint()))}});
+        break;
       case TypeRoot::kBigInt: row.push_back({static_cast<int64_t>(in.Varint())}); break;
       case TypeRoot::kChar:
       case TypeRoot::kString:
@@ -416,7 +446,8 @@ Result<Row> DecodeCompacted(Types types, ByteView bytes, int depth) {
   return row;
 }
 
-// ---- indexed --------------------------------------------------------------------------------------------------------
+// ---- indexed
+// --------------------------------------------------------------------------------------------------------
 
 bool IsVariableInIndexed(const DataType& type) {
   return type.root == TypeRoot::kString || type.root == TypeRoot::kBytes || IsNested(type.root) ||
@@ -431,7 +462,8 @@ Result<Bytes> IndexedBytes(const DataType& type, const Value& value) {
       Bytes padded = value.As<std::string>();
       const auto length = static_cast<size_t>(type.length);
       if (padded.size() > length) {
-        return Err(ErrorCode::kInvalidArgument, "a value of {} bytes is longer than {}", padded.size(), type.ToString());
+        return Err(ErrorCode::kInvalidArgument, "a value of {} bytes is longer than {}",
+                   padded.size(), type.ToString());
       }
       padded.resize(length);
       return padded;
@@ -491,11 +523,16 @@ Result<Row> DecodeIndexed(Types types, ByteView bytes, int depth) {
   return row;
 }
 
-// ---- aligned --------------------------------------------------------------------------------------------------------
+// ---- aligned
+// --------------------------------------------------------------------------------------------------------
 
-Result<Bytes> EncodeNestedAlignedRow(Types types, const Row& row) { return EncodeAlignedRow(types, row); }
+Result<Bytes> EncodeNestedAlignedRow(Types types, const Row& row) {
+  return EncodeAlignedRow(types, row);
+}
 
-size_t AlignedNullBytes(size_t fields) { return (fields + 63 + 8) / 64 * 8; }
+size_t AlignedNullBytes(size_t fields) {
+  return (fields + 63 + 8) / 64 * 8;
+}
 
 Result<Row> DecodeAligned(Types types, ByteView bytes, int depth) {
   const size_t header = AlignedNullBytes(types.size());
@@ -516,7 +553,8 @@ Result<Row> DecodeAligned(Types types, ByteView bytes, int depth) {
 
 std::string UnscaledBytes(__int128 unscaled) {
   std::string bytes;
-  for (int shift = 120; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(unscaled >> shift));
+  for (int shift = 120; shift >= 0; shift -= 8)
+    bytes.push_back(static_cast<char>(unscaled >> shift));
   size_t skip = 0;
   while (skip < 15) {  // a leading byte goes when it only repeats the sign of the next
     const bool next_negative = (bytes[skip + 1] & 0x80) != 0;
@@ -542,7 +580,9 @@ Result<Bytes> EncodeCompactedRow(Types types, const Row& row) {
   return out;
 }
 
-Result<Row> DecodeCompactedRow(Types types, ByteView bytes) { return DecodeCompacted(types, bytes, 0); }
+Result<Row> DecodeCompactedRow(Types types, ByteView bytes) {
+  return DecodeCompacted(types, bytes, 0);
+}
 
 Result<Bytes> EncodeIndexedRow(Types types, const Row& row) {
   STROM_TRY(CheckShapes(types, row));
@@ -558,7 +598,9 @@ Result<Bytes> EncodeIndexedRow(Types types, const Row& row) {
   return NullBits(row) + lengths + fields;
 }
 
-Result<Row> DecodeIndexedRow(Types types, ByteView bytes) { return DecodeIndexed(types, bytes, 0); }
+Result<Row> DecodeIndexedRow(Types types, ByteView bytes) {
+  return DecodeIndexed(types, bytes, 0);
+}
 
 Result<Bytes> EncodeAlignedRow(Types types, const Row& row, AlignedNulls nulls) {
   STROM_TRY(CheckShapes(types, row));
@@ -577,7 +619,9 @@ Result<Bytes> EncodeAlignedRow(Types types, const Row& row, AlignedNulls nulls) 
   return out;
 }
 
-Result<Row> DecodeAlignedRow(Types types, ByteView bytes) { return DecodeAligned(types, bytes, 0); }
+Result<Row> DecodeAlignedRow(Types types, ByteView bytes) {
+  return DecodeAligned(types, bytes, 0);
+}
 
 Result<Bytes> EncodeCompactedKey(Types types, const Row& row) {
   STROM_TRY(CheckShapes(types, row));

@@ -10,9 +10,10 @@ namespace strom::record {
 
 using Types = std::span<const model::DataType>;
 
-// The three row formats of Apache Fluss 0.9 (docs/formats/rows.md). Little endian, without magic or version. A row carries no
-// types: reader and writer must agree on `types`. Encoders return kInvalidArgument when a value does not fit its type;
-// decoders return kCorrupt, and never read outside `bytes`.
+// The three row formats of Apache Fluss 0.9 (docs/formats/rows.md). Little endian, without magic or
+// version. A row carries no types: reader and writer must agree on `types`. Encoders return
+// kInvalidArgument when a value does not fit its type; decoders return kCorrupt, and never read
+// outside `bytes`.
 
 /// Variable-length integers, fields one after the other.
 Result<Bytes> EncodeCompactedRow(Types types, const Row& row);
@@ -22,13 +23,16 @@ Result<Row> DecodeCompactedRow(Types types, ByteView bytes);
 Result<Bytes> EncodeIndexedRow(Types types, const Row& row);
 Result<Row> DecodeIndexedRow(Types types, ByteView bytes);
 
-/// Eight bytes a field and a variable part: Flink's BinaryRow. Paimon's differs in one thing: a null DECIMAL above 18 digits or
-/// TIMESTAMP above milliseconds keeps its variable bytes, so that it could be set in place later.
+/// Eight bytes a field and a variable part: Flink's BinaryRow. Paimon's differs in one thing: a
+/// null DECIMAL above 18 digits or TIMESTAMP above milliseconds keeps its variable bytes, so that
+/// it could be set in place later.
 enum class AlignedNulls { kPlain, kReserveSpace };
-Result<Bytes> EncodeAlignedRow(Types types, const Row& row, AlignedNulls nulls = AlignedNulls::kPlain);
+Result<Bytes> EncodeAlignedRow(Types types, const Row& row,
+                               AlignedNulls nulls = AlignedNulls::kPlain);
 Result<Row> DecodeAlignedRow(Types types, ByteView bytes);
 
-/// The fields of a key one after the other as in a compacted row, without null bits. A null is an error.
+/// The fields of a key one after the other as in a compacted row, without null bits. A null is an
+/// error.
 Result<Bytes> EncodeCompactedKey(Types types, const Row& row);
 
 }  // namespace strom::record

@@ -25,10 +25,12 @@ struct Value;
 /// Elements of an ARRAY, fields of a ROW, or keys and values of a MAP in turn.
 using Nested = std::vector<Value>;
 
-/// One value of a row. Integers, DATE (days) and TIME (milliseconds of the day) are int64; CHAR, STRING, BINARY and BYTES are
-/// strings. monostate is NULL.
+/// One value of a row. Integers, DATE (days) and TIME (milliseconds of the day) are int64; CHAR,
+/// STRING, BINARY and BYTES are strings. monostate is NULL.
 struct Value {
-  std::variant<std::monostate, bool, int64_t, float, double, std::string, Decimal, Timestamp, Nested> data;
+  std::variant<std::monostate, bool, int64_t, float, double, std::string, Decimal, Timestamp,
+               Nested>
+      data;
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data); }
   template <class T>

@@ -24,7 +24,8 @@ void Replica::OnHighWatermark() {
 
 void Replica::Wait(const std::weak_ptr<RowWaiter>& waiter) {
   constexpr size_t kSweepFrom = 16;  // fetches that ended otherwise leave an expired entry behind
-  if (waiters_.size() >= kSweepFrom) std::erase_if(waiters_, [](const auto& weak) { return weak.expired(); });
+  if (waiters_.size() >= kSweepFrom)
+    std::erase_if(waiters_, [](const auto& weak) { return weak.expired(); });
   waiters_.push_back(waiter);
 }
 

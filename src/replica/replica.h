@@ -9,7 +9,8 @@
 
 namespace strom::replica {
 
-/// Something that waits for rows in a bucket, a parked fetch. Called on the shard that owns the bucket.
+/// Something that waits for rows in a bucket, a parked fetch. Called on the shard that owns the
+/// bucket.
 class RowWaiter {
  public:
   virtual ~RowWaiter() = default;
@@ -21,7 +22,8 @@ class RowWaiter {
 /// Owner: one shard. With a single replica a row is committed as soon as it is in the log.
 class Replica {
  public:
-  explicit Replica(std::unique_ptr<log::LogTablet> log) : log_(std::move(log)), high_watermark_(log_->end_offset()) {}
+  explicit Replica(std::unique_ptr<log::LogTablet> log)
+      : log_(std::move(log)), high_watermark_(log_->end_offset()) {}
 
   /// Errors: those of LogTablet::Append.
   Result<log::LogTablet::Appended> Append(ByteView batches, Millis now);
@@ -33,7 +35,8 @@ class Replica {
   /// Called once when rows arrive; then it must be registered again.
   void Wait(const std::weak_ptr<RowWaiter>& waiter);
 
-  /// Calls `on_rows` once, as soon as there are committed rows at or after `from_offset`; maybe at once.
+  /// Calls `on_rows` once, as soon as there are committed rows at or after `from_offset`; maybe at
+  /// once.
   void Announce(int64_t from_offset, std::function<void()> on_rows);
 
  private:

@@ -16,7 +16,8 @@ constexpr const char* kHighWatermarks = "/high-watermark-checkpoint";
 std::vector<model::TableBucket> Replicas::BucketsOf(const meta::TableEntry& table) {
   std::vector<model::TableBucket> buckets;
   const auto add = [&](model::PartitionId partition) {
-    for (int32_t i = 0; i < table.info.bucket_count(); ++i) buckets.push_back({table.info.table_id, partition, i});
+    for (int32_t i = 0; i < table.info.bucket_count(); ++i)
+      buckets.push_back({table.info.table_id, partition, i});
   };
   if (!table.info.descriptor.partitioned()) {
     add(model::kNoPartition);
@@ -28,14 +29,16 @@ std::vector<model::TableBucket> Replicas::BucketsOf(const meta::TableEntry& tabl
 
 std::string Replicas::DirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const {
   const model::TablePath& path = table.info.path;
-  std::string dir = fmt::format("{}/{}/{}-{}", options_.data_dir, path.database, path.table, bucket.table_id);
+  std::string dir =
+      fmt::format("{}/{}/{}-{}", options_.data_dir, path.database, path.table, bucket.table_id);
   for (const auto& [name, id] : table.partitions) {
     if (id == bucket.partition_id) dir += fmt::format("/{}-p{}", name, id);
   }
   return dir + fmt::format("/log-{}", bucket.bucket);
 }
 
-Result<std::unique_ptr<Replica>> Replicas::OpenReplica(const meta::TableEntry& table, const model::TableBucket& bucket) const {
+Result<std::unique_ptr<Replica>> Replicas::OpenReplica(const meta::TableEntry& table,
+                                                       const model::TableBucket& bucket) const {
   log::LogTablet::Options options;
   options.bucket = bucket;
   options.dir = DirOf(table, bucket);
@@ -45,7 +48,9 @@ Result<std::unique_ptr<Replica>> Replicas::OpenReplica(const meta::TableEntry& t
   const auto flushed = flushed_before_.find(bucket);
   options.flushed_offset = flushed == flushed_before_.end() ? 0 : flushed->second;
   auto log = log::LogTablet::Open(files_, std::move(options));
-  if (!log) return std::unexpected(log.error().In("open log of " + table.info.path.ToString() + ", " + bucket.ToString()));
+  if (!log)
+    return std::unexpected(
+        log.error().In("open log of " + table.info.path.ToString() + ", " + bucket.ToString()));
   return std::make_unique<Replica>(std::move(*log));
 }
 
@@ -62,7 +67,8 @@ Status Replicas::Start(std::shared_ptr<const meta::ClusterView> view) {
   };
   std::vector<Opening> openings;
   for (const auto& [id, table] : view->tables_by_id) {
-    for (const model::TableBucket& bucket : BucketsOf(*table)) openings.push_back({table.get(), bucket, nullptr});
+    for (const model::TableBucket& bucket : BucketsOf(*table))
+      openings.push_back({table.get(), bucket, nullptr});
   }
   std::atomic<size_t> next{0};
   std::mutex failure_mutex;  // guards failure
@@ -79,7 +85,8 @@ Status Replicas::Start(std::shared_ptr<const meta::ClusterView> view) {
     }
   };
   std::vector<std::thread> threads;
-  const size_t helpers = std::min<size_t>(openings.size() / 16, std::max(1U, std::thread::hardware_concurrency()) - 1);
+  const size_t helpers =
+      std::min<size_t>(openings.size() / 16, std::max(1U, std::thread::hardware_concurrency()) - 1);
   for (size_t i = 0; i < helpers; ++i) threads.emplace_back(work);
   work();
   for (std::thread& thread : threads) thread.join();
@@ -130,8 +137,9 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
     if (now != view->tables_by_id.end() && now->second == table) continue;
     for (const model::TableBucket& bucket : BucketsOf(*table)) {
       if (OwnerOf(bucket) != shard) continue;
-      const bool kept = now != view->tables_by_id.end() &&
-                        (bucket.partition_id == model::kNoPartition || view->partitions.contains(bucket.partition_id));
+      const bool kept =
+          now != view->tables_by_id.end() && (bucket.partition_id == model::kNoPartition ||
+                                              view->partitions.contains(bucket.partition_id));
       const auto it = mine.replicas_.find(bucket);
       if (kept || it == mine.replicas_.end()) continue;
       const std::string dir = it->second->log().dir();
@@ -141,9 +149,12 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
         flushed_.erase(bucket);
       }
       pool_.Post([this, dir] {
-        if (const Status removed = files_.RemoveTree(dir); !removed) LogWarn("{}", removed.error().message);
-        // The table's own folder goes with its last bucket; while others are left this fails, as it should.
-        for (std::string parent = io::ParentOf(dir); parent.size() > options_.data_dir.size(); parent = io::ParentOf(parent)) {
+        if (const Status removed = files_.RemoveTree(dir); !removed)
+          LogWarn("{}", removed.error().message);
+        // The table's own folder goes with its last bucket; while others are left this fails, as it
+        // should.
+        for (std::string parent = io::ParentOf(dir); parent.size() > options_.data_dir.size();
+             parent = io::ParentOf(parent)) {
           const auto rest = files_.List(parent);
           if (!rest || !rest->empty() || !files_.RemoveTree(parent)) break;
         }
@@ -155,7 +166,8 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
 void Replicas::StartTimers(size_t shard) {
   runtime::Loop& loop = shards_.at(shard);
   timers_[shard].flush = loop.After(options_.flush_interval, [this, shard] { FlushOn(shard); });
-  timers_[shard].retention = loop.After(options_.retention_interval, [this, shard] { RetainOn(shard); });
+  timers_[shard].retention =
+      loop.After(options_.retention_interval, [this, shard] { RetainOn(shard); });
 }
 
 void Replicas::FlushOn(size_t shard) {
@@ -187,13 +199,15 @@ void Replicas::FlushOn(size_t shard) {
       for (const auto& [bucket, offset] : done) flushed_[bucket] = offset;
     }
     if (!done.empty()) {
-      if (const Status written = WriteCheckpoints(); !written) LogError("checkpoint: {}", written.error().message);
+      if (const Status written = WriteCheckpoints(); !written)
+        LogError("checkpoint: {}", written.error().message);
     }
     shards_.at(shard).Post([this, shard, done] {
       for (const auto& [bucket, offset] : done) {
         if (Replica* const replica = by_shard_[shard].Find(bucket)) replica->log().Flushed(offset);
       }
-      timers_[shard].flush = shards_.at(shard).After(options_.flush_interval, [this, shard] { FlushOn(shard); });
+      timers_[shard].flush =
+          shards_.at(shard).After(options_.flush_interval, [this, shard] { FlushOn(shard); });
     });
   });
 }
@@ -206,18 +220,22 @@ void Replicas::RetainOn(size_t shard) {
     const meta::TableEntry* table = mine.view_->Find(bucket.table_id);
     if (table == nullptr || table->info.options.log_ttl_ms <= 0) continue;
     int64_t limit = replica->high_watermark();
-    if (table->info.options.lake_enabled) {  // rows that the lake does not have yet are kept, however old
+    if (table->info.options
+            .lake_enabled) {  // rows that the lake does not have yet are kept, however old
       const auto lake = mine.view_->lakes.find(bucket.table_id);
-      const auto offset = lake == mine.view_->lakes.end() ? std::optional<int64_t>() : [&]() -> std::optional<int64_t> {
+      const auto offset = lake == mine.view_->lakes.end() ? std::optional<int64_t>()
+                                                          : [&]() -> std::optional<int64_t> {
         const auto it = lake->second->offsets.find(bucket);
         return it == lake->second->offsets.end() ? std::optional<int64_t>() : it->second;
       }();
       limit = std::min(limit, offset.value_or(0));
     }
-    const auto deleted = replica->log().DeleteExpired(now - table->info.options.log_ttl_ms, limit, options_.roll_active_segment);
+    const auto deleted = replica->log().DeleteExpired(now - table->info.options.log_ttl_ms, limit,
+                                                      options_.roll_active_segment);
     if (!deleted) LogError("retention of {}: {}", bucket.ToString(), deleted.error().message);
   }
-  timers_[shard].retention = shards_.at(shard).After(options_.retention_interval, [this, shard] { RetainOn(shard); });
+  timers_[shard].retention =
+      shards_.at(shard).After(options_.retention_interval, [this, shard] { RetainOn(shard); });
 }
 
 Status Replicas::WriteCheckpoints() {

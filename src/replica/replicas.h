@@ -17,7 +17,8 @@
 
 namespace strom::replica {
 
-/// The replicas of one shard, and the metadata that the shard last heard of. Used on that shard only.
+/// The replicas of one shard, and the metadata that the shard last heard of. Used on that shard
+/// only.
 class ShardReplicas {
  public:
   Replica* Find(const model::TableBucket& bucket) {
@@ -32,8 +33,9 @@ class ShardReplicas {
   std::shared_ptr<const meta::ClusterView> view_;
 };
 
-/// All replicas of this server, dealt out to its shards; opens and drops them as the metadata says, flushes them, cuts what is
-/// past its time, and leaves checkpoints behind. Where each bucket's files lie: docs/formats/log.md.
+/// All replicas of this server, dealt out to its shards; opens and drops them as the metadata says,
+/// flushes them, cuts what is past its time, and leaves checkpoints behind. Where each bucket's
+/// files lie: docs/formats/log.md.
 class Replicas {
  public:
   struct Options {
@@ -46,29 +48,39 @@ class Replicas {
     bool roll_active_segment = true;
   };
 
-  Replicas(runtime::Shards& shards, runtime::BlockingPool& pool, io::FileSystem& files, const Clock& clock, Options options)
-      : shards_(shards), pool_(pool), files_(files), clock_(clock), options_(std::move(options)), by_shard_(shards.count()) {}
+  Replicas(runtime::Shards& shards, runtime::BlockingPool& pool, io::FileSystem& files,
+           const Clock& clock, Options options)
+      : shards_(shards),
+        pool_(pool),
+        files_(files),
+        clock_(clock),
+        options_(std::move(options)),
+        by_shard_(shards.count()) {}
 
-  /// Opens every replica of `view`, recovering in parallel what was not closed in order. Before the shards serve anything.
-  /// Errors: kIo, kCorrupt.
+  /// Opens every replica of `view`, recovering in parallel what was not closed in order. Before the
+  /// shards serve anything. Errors: kIo, kCorrupt.
   Status Start(std::shared_ptr<const meta::ClusterView> view);
-  /// Shows every shard a new view, opening and dropping replicas; then calls `done`, on any shard. Any thread, one at a time.
+  /// Shows every shard a new view, opening and dropping replicas; then calls `done`, on any shard.
+  /// Any thread, one at a time.
   void Apply(std::shared_ptr<const meta::ClusterView> view, std::function<void()> done);
   /// Flushes and closes everything and marks the shutdown as clean. After the shards stopped.
   Status Close();
 
-  size_t OwnerOf(const model::TableBucket& bucket) const { return shards_.OwnerOf(std::hash<model::TableBucket>()(bucket)); }
+  size_t OwnerOf(const model::TableBucket& bucket) const {
+    return shards_.OwnerOf(std::hash<model::TableBucket>()(bucket));
+  }
   runtime::Loop& LoopOf(size_t shard) { return shards_.at(shard); }
   ShardReplicas& at(size_t shard) { return by_shard_[shard]; }
   size_t shard_count() const { return by_shard_.size(); }
 
-  /// Calls `on_rows` once when the table has committed rows that the lake does not have; maybe at once. Any thread; `on_rows`
-  /// runs on a shard, and may run once for each of them.
+  /// Calls `on_rows` once when the table has committed rows that the lake does not have; maybe at
+  /// once. Any thread; `on_rows` runs on a shard, and may run once for each of them.
   void AnnounceRows(model::TableId table, std::function<void()> on_rows);
 
  private:
   std::string DirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const;
-  Result<std::unique_ptr<Replica>> OpenReplica(const meta::TableEntry& table, const model::TableBucket& bucket) const;
+  Result<std::unique_ptr<Replica>> OpenReplica(const meta::TableEntry& table,
+                                               const model::TableBucket& bucket) const;
   void ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterView>& view);
   void FlushOn(size_t shard);
   void RetainOn(size_t shard);

@@ -1,18 +1,19 @@
 #include "runtime/loop.h"
 
-#include <pthread.h>
+#include <future>
+#include <thread>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
-#include <future>
-#include <thread>
+#include <pthread.h>
 
 namespace strom::runtime {
 
 struct Loop::Inner {
-  explicit Inner(std::string n) : name(std::move(n)), context(1), guard(asio::make_work_guard(context)) {}
+  explicit Inner(std::string n)
+      : name(std::move(n)), context(1), guard(asio::make_work_guard(context)) {}
   const std::string name;
   asio::io_context context;
   asio::executor_work_guard<asio::io_context::executor_type> guard;
@@ -21,7 +22,9 @@ struct Loop::Inner {
 };
 
 Loop::Loop(std::string name) : inner_(std::make_unique<Inner>(std::move(name))) {}
-Loop::~Loop() { Stop(); }
+Loop::~Loop() {
+  Stop();
+}
 
 void Loop::Start() {
   inner_->thread = std::thread([inner = inner_.get()] {
@@ -36,7 +39,9 @@ void Loop::Stop() {
   if (inner_->thread.joinable()) inner_->thread.join();
 }
 
-void Loop::Post(Work work) { asio::post(inner_->context, std::move(work)); }
+void Loop::Post(Work work) {
+  asio::post(inner_->context, std::move(work));
+}
 
 void Loop::Run(Work work) {
   if (IsCurrent()) {
@@ -55,13 +60,16 @@ void Loop::RunAndWait(const Work& work) {
   done.get_future().wait();
 }
 
-bool Loop::IsCurrent() const { return inner_->id == std::this_thread::get_id(); }
+bool Loop::IsCurrent() const {
+  return inner_->id == std::this_thread::get_id();
+}
 
 namespace {
 
 class SteadyTimer final : public Loop::Timer {
  public:
-  SteadyTimer(asio::io_context& context, std::chrono::milliseconds delay, Loop::Work work) : timer_(context, delay) {
+  SteadyTimer(asio::io_context& context, std::chrono::milliseconds delay, Loop::Work work)
+      : timer_(context, delay) {
     timer_.async_wait([work = std::move(work)](const asio::error_code& fault) {
       if (!fault) work();
     });
@@ -77,7 +85,9 @@ std::unique_ptr<Loop::Timer> Loop::After(std::chrono::milliseconds delay, Work w
   return std::make_unique<SteadyTimer>(inner_->context, delay, std::move(work));
 }
 
-asio::io_context& Loop::context() { return inner_->context; }
+asio::io_context& Loop::context() {
+  return inner_->context;
+}
 
 struct BlockingPool::Inner {
   explicit Inner(int threads) : pool(static_cast<size_t>(threads)) {}
@@ -85,12 +95,19 @@ struct BlockingPool::Inner {
 };
 
 BlockingPool::BlockingPool(int threads) : inner_(std::make_unique<Inner>(threads)) {}
-BlockingPool::~BlockingPool() { Join(); }
-void BlockingPool::Post(Loop::Work work) { asio::post(inner_->pool, std::move(work)); }
-void BlockingPool::Join() { inner_->pool.join(); }
+BlockingPool::~BlockingPool() {
+  Join();
+}
+void BlockingPool::Post(Loop::Work work) {
+  asio::post(inner_->pool, std::move(work));
+}
+void BlockingPool::Join() {
+  inner_->pool.join();
+}
 
 Shards::Shards(int count) {
-  for (int i = 0; i < count; ++i) loops_.push_back(std::make_unique<Loop>("shard-" + std::to_string(i)));
+  for (int i = 0; i < count; ++i)
+    loops_.push_back(std::make_unique<Loop>("shard-" + std::to_string(i)));
 }
 
 void Shards::Start() {

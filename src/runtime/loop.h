@@ -12,7 +12,8 @@ class io_context;
 
 namespace strom::runtime {
 
-/// One thread that runs what is posted to it, in order. A shard is a Loop, and so is the coordinator's thread.
+/// One thread that runs what is posted to it, in order. A shard is a Loop, and so is the
+/// coordinator's thread.
 class Loop {
  public:
   explicit Loop(std::string name);
@@ -23,7 +24,8 @@ class Loop {
   using Work = std::function<void()>;
 
   void Start();
-  /// Ends the thread after the work in hand; what is still queued is dropped. Called from outside the loop.
+  /// Ends the thread after the work in hand; what is still queued is dropped. Called from outside
+  /// the loop.
   void Stop();
   /// Any thread.
   void Post(Work work);
@@ -33,7 +35,8 @@ class Loop {
   void RunAndWait(const Work& work);
   bool IsCurrent() const;
 
-  /// A pending timer; destroying it cancels it. To be used and destroyed on the loop, or after Stop().
+  /// A pending timer; destroying it cancels it. To be used and destroyed on the loop, or after
+  /// Stop().
   class Timer {
    public:
     virtual ~Timer() = default;

@@ -47,10 +47,13 @@ static_assert(std::ranges::is_sorted(kApis, {}, &Api::key));
 
 }  // namespace
 
-std::span<const Api> ApiTable() { return kApis; }
+std::span<const Api> ApiTable() {
+  return kApis;
+}
 
 const Api* FindApi(int16_t key) {
-  const auto* const it = std::ranges::lower_bound(kApis, static_cast<wire::ApiKey>(key), {}, &Api::key);
+  const auto* const it =
+      std::ranges::lower_bound(kApis, static_cast<wire::ApiKey>(key), {}, &Api::key);
   return it != std::end(kApis) && it->key == static_cast<wire::ApiKey>(key) ? it : nullptr;
 }
 

@@ -12,8 +12,8 @@
 
 namespace strom::server {
 
-/// One request on its way to its answer. Whoever holds it answers it, once, from any thread; a call that is dropped without an
-/// answer answers itself with an error, so that no client waits in vain.
+/// One request on its way to its answer. Whoever holds it answers it, once, from any thread; a call
+/// that is dropped without an answer answers itself with an error, so that no client waits in vain.
 class Call {
  public:
   Call(std::shared_ptr<net::Connection> connection, net::RequestFrame frame)

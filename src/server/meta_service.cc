@@ -6,11 +6,13 @@ namespace strom::server {
 namespace {
 
 constexpr auto kAutoPartitionInterval = std::chrono::minutes(10);
-constexpr int64_t kWriterIdBlock = 1000;  // ids taken from the tree at once; the rest of a block is lost at a restart
+constexpr int64_t kWriterIdBlock =
+    1000;  // ids taken from the tree at once; the rest of a block is lost at a restart
 
 }  // namespace
 
-lake::CatalogOptions LakeOptions(const coordinator::Coordinator::Settings& settings, model::LakeFormat format) {
+lake::CatalogOptions LakeOptions(const coordinator::Coordinator::Settings& settings,
+                                 model::LakeFormat format) {
   const std::string prefix = std::string("datalake.") + NameOf(format) + ".";
   lake::CatalogOptions options;
   for (const auto& [key, value] : settings) {
@@ -39,7 +41,8 @@ void MetaService::Stop() {
 Result<lake::LakeCatalog*> MetaService::Lake() {
   const model::LakeFormat format = coordinator_.rules().lake_format;
   if (format == model::LakeFormat::kNone) {
-    return Err(ErrorCode::kLakeStorageNotConfigured, "the cluster has no lake; set datalake.format");
+    return Err(ErrorCode::kLakeStorageNotConfigured,
+               "the cluster has no lake; set datalake.format");
   }
   const auto settings = coordinator_.EffectiveSettings();
   if (!lake_ || lake_settings_ != settings) {
@@ -49,35 +52,46 @@ Result<lake::LakeCatalog*> MetaService::Lake() {
   return lake_.get();
 }
 
-Status MetaService::CreateTable(const model::TablePath& path, model::TableDescriptor descriptor, bool ignore_if_exists) {
-  STROM_ASSIGN(const auto plan, coordinator_.PlanCreateTable(path, std::move(descriptor), ignore_if_exists));
+Status MetaService::CreateTable(const model::TablePath& path, model::TableDescriptor descriptor,
+                                bool ignore_if_exists) {
+  STROM_ASSIGN(const auto plan,
+               coordinator_.PlanCreateTable(path, std::move(descriptor), ignore_if_exists));
   if (!plan) return {};
   if (plan->options.lake_enabled) {
     STROM_ASSIGN(lake::LakeCatalog* const catalog, Lake());
     STROM_TRY(catalog->CreateTable(path, plan->descriptor, /*may_have_rows=*/false));
   }
   STROM_ASSIGN(const auto table, coordinator_.CommitCreateTable(*plan));
-  if (plan->options.auto_partition.enabled) (void)coordinator_.RunAutoPartition(table->info.table_id);
-  if (plan->options.lake_enabled) {
-    loop_.Post([this, id = table->info.table_id] { Arm(id); });  // after the shards have seen the table
-  }
+  if (plan->options.auto_partition.enabled)
+    (void)coordinator_.RunAutoPartition(table->info.table_id);
+  if (plan->options.lake_enabled) ArmLater(table->info.table_id);
   return {};
 }
 
-Status MetaService::AlterTable(const model::TablePath& path, const coordinator::Coordinator::PropertyChanges& changes,
+Status MetaService::AlterTable(const model::TablePath& path,
+                               const coordinator::Coordinator::PropertyChanges& changes,
                                std::vector<model::Column> new_columns, bool ignore_if_not_exists) {
-  STROM_ASSIGN(const auto plan, coordinator_.PlanAlterTable(path, changes, std::move(new_columns), ignore_if_not_exists));
+  STROM_ASSIGN(const auto plan, coordinator_.PlanAlterTable(path, changes, std::move(new_columns),
+                                                            ignore_if_not_exists));
   if (!plan) return {};
   if (plan->after.options.lake_enabled && (plan->enables_lake || plan->adds_columns)) {
     STROM_ASSIGN(lake::LakeCatalog* const catalog, Lake());
-    STROM_TRY(plan->enables_lake ? catalog->CreateTable(path, plan->after.descriptor, /*may_have_rows=*/true)
-                                 : catalog->AddColumns(path, plan->after.descriptor));
+    STROM_TRY(plan->enables_lake
+                  ? catalog->CreateTable(path, plan->after.descriptor, /*may_have_rows=*/true)
+                  : catalog->AddColumns(path, plan->after.descriptor));
   }
   STROM_TRY(coordinator_.CommitAlterTable(*plan));
-  if (plan->enables_lake) {
-    loop_.Post([this, id = plan->after.table_id] { Arm(id); });
-  }
+  if (plan->enables_lake) ArmLater(plan->after.table_id);
   Reschedule();
+  return {};
+}
+
+Status MetaService::CreatePartition(const model::TablePath& path,
+                                    const coordinator::Coordinator::PartitionSpec& spec,
+                                    bool ignore_if_exists) {
+  STROM_ASSIGN(const auto partition, coordinator_.CreatePartition(path, spec, ignore_if_exists));
+  const meta::TableEntry* table = coordinator_.view()->Find(path);
+  if (partition && table->info.options.lake_enabled) ArmLater(table->info.table_id);
   return {};
 }
 
@@ -85,15 +99,18 @@ Status MetaService::DropTable(const model::TablePath& path, bool ignore_if_not_e
   STROM_ASSIGN(const auto dropped, coordinator_.DropTable(path, ignore_if_not_exists));
   if (dropped && dropped->info.options.lake_enabled) {
     if (const auto catalog = Lake()) {
-      LogInfo("table {} is dropped; its lake table is kept at {}", path.ToString(), (*catalog)->LocationOf(path));
+      LogInfo("table {} is dropped; its lake table is kept at {}", path.ToString(),
+              (*catalog)->LocationOf(path));
     }
   }
   return {};
 }
 
 Status MetaService::DropDatabase(const std::string& name, bool ignore_if_not_exists, bool cascade) {
-  STROM_ASSIGN(const auto tables, coordinator_.PlanDropDatabase(name, ignore_if_not_exists, cascade));
-  for (const model::TablePath& path : tables) STROM_TRY(DropTable(path, /*ignore_if_not_exists=*/true));
+  STROM_ASSIGN(const auto tables,
+               coordinator_.PlanDropDatabase(name, ignore_if_not_exists, cascade));
+  for (const model::TablePath& path : tables)
+    STROM_TRY(DropTable(path, /*ignore_if_not_exists=*/true));
   return coordinator_.CommitDropDatabase(name);
 }
 
@@ -135,7 +152,11 @@ void MetaService::AutoPartition(std::optional<model::TableId> only) {
   const auto before = coordinator_.view();
   (void)coordinator_.RunAutoPartition(only);
   if (coordinator_.view() != before) replicas_.Apply(coordinator_.view(), [] {});
-  auto_partition_timer_ = loop_.After(kAutoPartitionInterval, [this] { AutoPartition(std::nullopt); });
+  for (const auto& [id, table] : coordinator_.view()->tables_by_id) {
+    if (table->info.options.lake_enabled && table->info.options.auto_partition.enabled) Arm(id);
+  }
+  auto_partition_timer_ =
+      loop_.After(kAutoPartitionInterval, [this] { AutoPartition(std::nullopt); });
 }
 
 }  // namespace strom::server

@@ -13,11 +13,13 @@
 
 namespace strom::server {
 
-/// The coordinator with its hands: runs decisions on the coordinator's loop, makes lake tables between a plan and its commit,
-/// shows shards every new view before the answer leaves, and keeps the timers of auto partitioning and tiering.
+/// The coordinator with its hands: runs decisions on the coordinator's loop, makes lake tables
+/// between a plan and its commit, shows shards every new view before the answer leaves, and keeps
+/// the timers of auto partitioning and tiering.
 class MetaService {
  public:
-  MetaService(runtime::Loop& loop, coordinator::Coordinator& coordinator, replica::Replicas& replicas)
+  MetaService(runtime::Loop& loop, coordinator::Coordinator& coordinator,
+              replica::Replicas& replicas)
       : loop_(loop), coordinator_(coordinator), replicas_(replicas) {}
 
   /// Starts the timers and arms every lake table. The shards must run.
@@ -27,8 +29,8 @@ class MetaService {
   coordinator::Coordinator& coordinator() { return coordinator_; }
   runtime::Loop& loop() { return loop_; }
 
-  /// Runs `work(*this)` on the coordinator's loop and answers `call` with its Result<Response>, after the shards have seen what
-  /// it changed.
+  /// Runs `work(*this)` on the coordinator's loop and answers `call` with its Result<Response>,
+  /// after the shards have seen what it changed.
   template <class Response, class Work>
   void Answer(Call call, Work work) {
     auto held = std::make_shared<Call>(std::move(call));
@@ -40,11 +42,16 @@ class MetaService {
     });
   }
 
-  // What the handlers ask for; on the loop. Errors: those of the Coordinator, of the lake catalog, and
-  // kLakeStorageNotConfigured.
-  Status CreateTable(const model::TablePath& path, model::TableDescriptor descriptor, bool ignore_if_exists);
-  Status AlterTable(const model::TablePath& path, const coordinator::Coordinator::PropertyChanges& changes,
+  // What the handlers ask for; on the loop. Errors: those of the Coordinator, of the lake catalog,
+  // and kLakeStorageNotConfigured.
+  Status CreateTable(const model::TablePath& path, model::TableDescriptor descriptor,
+                     bool ignore_if_exists);
+  Status AlterTable(const model::TablePath& path,
+                    const coordinator::Coordinator::PropertyChanges& changes,
                     std::vector<model::Column> new_columns, bool ignore_if_not_exists);
+  Status CreatePartition(const model::TablePath& path,
+                         const coordinator::Coordinator::PartitionSpec& spec,
+                         bool ignore_if_exists);
   Status DropTable(const model::TablePath& path, bool ignore_if_not_exists);
   Status DropDatabase(const std::string& name, bool ignore_if_not_exists, bool cascade);
   Result<int64_t> NextWriterId();
@@ -56,7 +63,12 @@ class MetaService {
 
  private:
   Result<lake::LakeCatalog*> Lake();
+  /// Asks the replicas of a lake table to tell when they have rows that the lake lacks.
   void Arm(model::TableId table);
+  /// Arms once the shards have seen what the work in hand changes.
+  void ArmLater(model::TableId table) {
+    loop_.Post([this, table] { Arm(table); });
+  }
   void AutoPartition(std::optional<model::TableId> only);
 
   runtime::Loop& loop_;
@@ -70,7 +82,9 @@ class MetaService {
   int64_t writer_ids_end_ = 0;
 };
 
-/// The options of the lake catalog among cluster settings: `datalake.<format>.*` without that prefix.
-lake::CatalogOptions LakeOptions(const coordinator::Coordinator::Settings& settings, model::LakeFormat format);
+/// The options of the lake catalog among cluster settings: `datalake.<format>.*` without that
+/// prefix.
+lake::CatalogOptions LakeOptions(const coordinator::Coordinator::Settings& settings,
+                                 model::LakeFormat format);
 
 }  // namespace strom::server

@@ -8,12 +8,14 @@ namespace strom::server {
 Status Server::Start() {
   for (const Endpoint& bind : options_.bind) {
     const net::Connection::Options options{options_.max_frame_bytes, bind.name};
-    STROM_ASSIGN(auto listener,
-                 net::Listen(shards_, bind.host, bind.port, options,
-                             [this](const std::shared_ptr<net::Connection>& connection, net::RequestFrame frame) {
-                               Dispatch(connection, std::move(frame));
-                             }));
-    Endpoint endpoint{bind.name, bind.host == "0.0.0.0" || bind.host == "::" ? "127.0.0.1" : bind.host, listener->port()};
+    STROM_ASSIGN(
+        auto listener,
+        net::Listen(shards_, bind.host, bind.port, options,
+                    [this](const std::shared_ptr<net::Connection>& connection,
+                           net::RequestFrame frame) { Dispatch(connection, std::move(frame)); }));
+    Endpoint endpoint{bind.name,
+                      bind.host == "0.0.0.0" || bind.host == "::" ? "127.0.0.1" : bind.host,
+                      listener->port()};
     for (const Endpoint& advertised : options_.advertised) {
       if (advertised.name == bind.name) endpoint = advertised;
     }
@@ -42,12 +44,15 @@ void Server::Dispatch(const std::shared_ptr<net::Connection>& connection, net::R
   const int16_t version = frame.header.version;
   Call call(connection, std::move(frame));
   if (api == nullptr) {
-    return call.Fail(Error{ErrorCode::kUnsupportedVersion, fmt::format("request {} ({}) is not supported by this server", key,
-                                                                       wire::NameOf(static_cast<wire::ApiKey>(key)))});
+    return call.Fail(Error{ErrorCode::kUnsupportedVersion,
+                           fmt::format("request {} ({}) is not supported by this server", key,
+                                       wire::NameOf(static_cast<wire::ApiKey>(key)))});
   }
   if (version < api->min_version || version > api->max_version) {
-    return call.Fail(Error{ErrorCode::kUnsupportedVersion, fmt::format("{} has versions {} to {}, {} was sent", wire::NameOf(api->key),
-                                                                       api->min_version, api->max_version, version)});
+    return call.Fail(
+        Error{ErrorCode::kUnsupportedVersion,
+              fmt::format("{} has versions {} to {}, {} was sent", wire::NameOf(api->key),
+                          api->min_version, api->max_version, version)});
   }
   api->handle(*this, std::move(call));
 }

@@ -21,19 +21,26 @@ struct Endpoint {
   int port = 0;
 };
 
-/// Speaks the protocol: accepts connections, looks each request up in the table of requests (api_table.h) and hands it to its
-/// handler. A single node is coordinator and tablet server at one address.
+/// Speaks the protocol: accepts connections, looks each request up in the table of requests
+/// (api_table.h) and hands it to its handler. A single node is coordinator and tablet server at one
+/// address.
 class Server {
  public:
   struct Options {
     model::ServerId server_id = 0;
     std::vector<Endpoint> bind;
-    std::vector<Endpoint> advertised;  // by name; a name that is missing is reached where it is bound
+    std::vector<Endpoint>
+        advertised;  // by name; a name that is missing is reached where it is bound
     size_t max_frame_bytes = size_t{100} << 20;
   };
 
-  Server(runtime::Shards& shards, replica::Replicas& replicas, MetaService& meta, const Clock& clock, Options options)
-      : shards_(shards), replicas_(replicas), meta_(meta), clock_(clock), options_(std::move(options)) {}
+  Server(runtime::Shards& shards, replica::Replicas& replicas, MetaService& meta,
+         const Clock& clock, Options options)
+      : shards_(shards),
+        replicas_(replicas),
+        meta_(meta),
+        clock_(clock),
+        options_(std::move(options)) {}
 
   /// Errors: kIo, kInvalidConfig naming the address.
   Status Start();
@@ -45,7 +52,8 @@ class Server {
   MetaService& meta() { return meta_; }
   const Clock& clock() const { return clock_; }
   model::ServerId id() const { return options_.server_id; }
-  /// Where clients of a listener reach this server; with the port that was bound when 0 was asked for.
+  /// Where clients of a listener reach this server; with the port that was bound when 0 was asked
+  /// for.
   const Endpoint& EndpointOf(const std::string& listener) const { return endpoints_.at(listener); }
   /// The cluster settings in force, for what clients see of the lake's options. Any thread.
   coordinator::Coordinator::Settings LakeSettings() const {
@@ -70,7 +78,7 @@ class Server {
   const Options options_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::map<std::string, Endpoint> endpoints_;  // fixed after Start
-  mutable std::mutex settings_mutex_;  // guards settings_, which changes about never
+  mutable std::mutex settings_mutex_;          // guards settings_, which changes about never
   coordinator::Coordinator::Settings settings_;
 };
 

@@ -2,13 +2,11 @@
 
 #include <arrow/c/bridge.h>
 #include <arrow/record_batch.h>
-
 #include <duckdb.hpp>
 #include <duckdb/common/arrow/arrow_converter.hpp>
 #include <duckdb/common/arrow/arrow_wrapper.hpp>
 #include <duckdb/function/table/arrow.hpp>
 #include <duckdb/main/extension/extension_loader.hpp>
-
 #include <duckdb/parser/parser.hpp>
 #include <duckdb/parser/statement/select_statement.hpp>
 #include <duckdb/parser/tableref/subqueryref.hpp>
@@ -21,8 +19,11 @@ namespace {
 
 using record::FromArrow;
 
-/// Hooks have no way to return an error through DuckDB but to throw; Engine catches everything at its wall.
-[[noreturn]] void Throw(const Error& error) { throw duckdb::InvalidInputException(std::string(NameOf(error.code)) + ": " + error.message); }
+/// Hooks have no way to return an error through DuckDB but to throw; Engine catches everything at
+/// its wall.
+[[noreturn]] void Throw(const Error& error) {
+  throw duckdb::InvalidInputException(std::string(NameOf(error.code)) + ": " + error.message);
+}
 
 struct ScanInfo : duckdb::TableFunctionInfo {
   explicit ScanInfo(const Engine::Hooks& h) : hooks(h) {}
@@ -35,20 +36,26 @@ struct ScanData : duckdb::ArrowScanFunctionData {
   std::string id;
 };
 
-duckdb::unique_ptr<duckdb::ArrowArrayStreamWrapper> ProduceScan(uintptr_t factory, duckdb::ArrowStreamParameters& parameters) {
+duckdb::unique_ptr<duckdb::ArrowArrayStreamWrapper> ProduceScan(
+    uintptr_t factory, duckdb::ArrowStreamParameters& parameters) {
   const auto& data = *reinterpret_cast<const ScanData*>(factory);
-  const std::vector<std::string> columns(parameters.projected_columns.columns.begin(), parameters.projected_columns.columns.end());
+  const std::vector<std::string> columns(parameters.projected_columns.columns.begin(),
+                                         parameters.projected_columns.columns.end());
   auto reader = data.hooks->open_scan(data.id, columns);
   if (!reader) Throw(reader.error());
   auto stream = duckdb::make_uniq<duckdb::ArrowArrayStreamWrapper>();
-  if (const Status exported = FromArrow(arrow::ExportRecordBatchReader(*reader, &stream->arrow_array_stream), "scan"); !exported) {
+  if (const Status exported =
+          FromArrow(arrow::ExportRecordBatchReader(*reader, &stream->arrow_array_stream), "scan");
+      !exported) {
     Throw(exported.error());
   }
   return stream;
 }
 
-duckdb::unique_ptr<duckdb::FunctionData> BindScan(duckdb::ClientContext& context, duckdb::TableFunctionBindInput& input,
-                                                  duckdb::vector<duckdb::LogicalType>& types, duckdb::vector<duckdb::string>& names) {
+duckdb::unique_ptr<duckdb::FunctionData> BindScan(duckdb::ClientContext& context,
+                                                  duckdb::TableFunctionBindInput& input,
+                                                  duckdb::vector<duckdb::LogicalType>& types,
+                                                  duckdb::vector<duckdb::string>& names) {
   const Engine::Hooks& hooks = input.info->Cast<ScanInfo>().hooks;
   auto data = duckdb::make_uniq<ScanData>(&ProduceScan, uintptr_t{0});
   data->stream_factory_ptr = reinterpret_cast<uintptr_t>(data.get());
@@ -56,10 +63,13 @@ duckdb::unique_ptr<duckdb::FunctionData> BindScan(duckdb::ClientContext& context
   data->id = input.inputs[0].GetValue<std::string>();
   auto schema = hooks.scan_schema(data->id);
   if (!schema) Throw(schema.error());
-  if (const Status exported = FromArrow(arrow::ExportSchema(**schema, &data->schema_root.arrow_schema), "scan"); !exported) {
+  if (const Status exported =
+          FromArrow(arrow::ExportSchema(**schema, &data->schema_root.arrow_schema), "scan");
+      !exported) {
     Throw(exported.error());
   }
-  duckdb::ArrowTableFunction::PopulateArrowTableSchema(context, data->arrow_table, data->schema_root.arrow_schema);
+  duckdb::ArrowTableFunction::PopulateArrowTableSchema(context, data->arrow_table,
+                                                       data->schema_root.arrow_schema);
   names = data->arrow_table.GetNames();
   types = data->all_types = data->arrow_table.GetTypes();
   return data;
@@ -70,14 +80,17 @@ struct ReplacementData : duckdb::ReplacementScanData {
   const Engine::Hooks& hooks;
 };
 
-duckdb::unique_ptr<duckdb::TableRef> ReplaceTable(duckdb::ClientContext& context, duckdb::ReplacementScanInput& input,
-                                                  duckdb::optional_ptr<duckdb::ReplacementScanData> data) {
-  const auto query = static_cast<ReplacementData&>(*data).hooks.resolve(input.schema_name, input.table_name);
+duckdb::unique_ptr<duckdb::TableRef> ReplaceTable(
+    duckdb::ClientContext& context, duckdb::ReplacementScanInput& input,
+    duckdb::optional_ptr<duckdb::ReplacementScanData> data) {
+  const auto query =
+      static_cast<ReplacementData&>(*data).hooks.resolve(input.schema_name, input.table_name);
   if (!query) Throw(query.error());
   if (!*query) return nullptr;
   duckdb::Parser parser(context.GetParserOptions());
   parser.ParseQuery(**query);
-  auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(std::move(parser.statements[0]));
+  auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(
+      std::move(parser.statements[0]));
   return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), input.table_name);
 }
 
@@ -96,8 +109,9 @@ Json ToJson(const duckdb::Value& value) {
     case duckdb::LogicalTypeId::LIST:
     case duckdb::LogicalTypeId::ARRAY: {
       Json list = Json::array();
-      const auto& children =
-          value.type().id() == duckdb::LogicalTypeId::LIST ? duckdb::ListValue::GetChildren(value) : duckdb::ArrayValue::GetChildren(value);
+      const auto& children = value.type().id() == duckdb::LogicalTypeId::LIST
+                                 ? duckdb::ListValue::GetChildren(value)
+                                 : duckdb::ArrayValue::GetChildren(value);
       for (const auto& child : children) list.push_back(ToJson(child));
       return list;
     }
@@ -142,12 +156,14 @@ class DuckDbEngine final : public Engine {
     duckdb::DBConfig config;
     config.SetOptionByName("autoinstall_known_extensions", duckdb::Value(false));
     config.SetOptionByName("autoload_known_extensions", duckdb::Value(false));
-    config.replacement_scans.insert(config.replacement_scans.begin(),
-                                    duckdb::ReplacementScan(ReplaceTable, duckdb::make_uniq<ReplacementData>(hooks_)));
+    config.replacement_scans.insert(
+        config.replacement_scans.begin(),
+        duckdb::ReplacementScan(ReplaceTable, duckdb::make_uniq<ReplacementData>(hooks_)));
     database_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
     using Arrow = duckdb::ArrowTableFunction;
-    duckdb::TableFunction scan("strom_scan", {duckdb::LogicalType::VARCHAR}, Arrow::ArrowScanFunction, BindScan,
-                               Arrow::ArrowScanInitGlobal, Arrow::ArrowScanInitLocal);
+    duckdb::TableFunction scan("strom_scan", {duckdb::LogicalType::VARCHAR},
+                               Arrow::ArrowScanFunction, BindScan, Arrow::ArrowScanInitGlobal,
+                               Arrow::ArrowScanInitLocal);
     scan.projection_pushdown = true;
     scan.function_info = duckdb::make_shared_ptr<ScanInfo>(hooks_);
     duckdb::ExtensionLoader(*database_->instance, "strom").RegisterFunction(scan);
@@ -161,9 +177,11 @@ class DuckDbEngine final : public Engine {
       if (result->HasError()) return Failed(result->GetErrorObject());
       std::vector<ResultColumn> columns;
       for (size_t i = 0; i < result->names.size(); ++i) {
-        columns.push_back({result->names[i], result->types[i].ToString(), result->types[i].IsNumeric()});
+        columns.push_back(
+            {result->names[i], result->types[i].ToString(), result->types[i].IsNumeric()});
       }
-      const bool rows_wanted = result->properties.return_type == duckdb::StatementReturnType::QUERY_RESULT;
+      const bool rows_wanted =
+          result->properties.return_type == duckdb::StatementReturnType::QUERY_RESULT;
       if (rows_wanted) sink.Begin(columns);
       int64_t rows = 0;
       std::vector<Cell> cells(columns.size());
@@ -172,7 +190,8 @@ class DuckDbEngine final : public Engine {
         for (size_t r = 0; r < chunk->size() && rows_wanted; ++r, ++rows) {
           for (size_t c = 0; c < cells.size(); ++c) {
             const duckdb::Value value = chunk->GetValue(c, r);
-            cells[c] = value.IsNull() ? Cell{true, "", "null"} : Cell{false, value.ToString(), JsonText(value)};
+            cells[c] = value.IsNull() ? Cell{true, "", "null"}
+                                      : Cell{false, value.ToString(), JsonText(value)};
           }
           sink.Row(cells);
         }
@@ -217,14 +236,18 @@ class DuckDbEngine final : public Engine {
   static std::unexpected<Error> Failed(const duckdb::ErrorData& fault) {
     std::string message = fault.RawMessage();
     if (const size_t cut = message.find("\n\nLINE"); cut != std::string::npos) message.resize(cut);
-    for (const ErrorCode code : {ErrorCode::kNetwork, ErrorCode::kTableNotExist, ErrorCode::kRequestTimeOut, ErrorCode::kIo,
-                                 ErrorCode::kCorrupt, ErrorCode::kNotFound, ErrorCode::kUnsupported}) {
+    for (const ErrorCode code :
+         {ErrorCode::kNetwork, ErrorCode::kTableNotExist, ErrorCode::kRequestTimeOut,
+          ErrorCode::kIo, ErrorCode::kCorrupt, ErrorCode::kNotFound, ErrorCode::kUnsupported}) {
       const std::string prefix = std::string(NameOf(code)) + ": ";
       if (message.starts_with(prefix)) return Err(code, "{}", message.substr(prefix.size()));
     }
-    const bool syntax = fault.Type() == duckdb::ExceptionType::PARSER || fault.Type() == duckdb::ExceptionType::BINDER ||
-                        fault.Type() == duckdb::ExceptionType::CATALOG || fault.Type() == duckdb::ExceptionType::SYNTAX;
-    return Err(syntax ? ErrorCode::kInvalidArgument : ErrorCode::kUnknownServerError, "{}", message);
+    const bool syntax = fault.Type() == duckdb::ExceptionType::PARSER ||
+                        fault.Type() == duckdb::ExceptionType::BINDER ||
+                        fault.Type() == duckdb::ExceptionType::CATALOG ||
+                        fault.Type() == duckdb::ExceptionType::SYNTAX;
+    return Err(syntax ? ErrorCode::kInvalidArgument : ErrorCode::kUnknownServerError, "{}",
+               message);
   }
 
   const Hooks hooks_;

@@ -1,10 +1,10 @@
 #pragma once
-#include <arrow/type_fwd.h>
-
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <arrow/type_fwd.h>
 
 #include "base/result.h"
 #include "sql/session.h"
@@ -14,11 +14,13 @@ namespace strom::sql {
 /// DuckDB behind a wall of our own types: only engine.cc sees its headers.
 class Engine {
  public:
-  /// Turns a table's name into a query that stands for it, or nothing when it is no table of the cluster.
-  using Resolve = std::function<Result<std::optional<std::string>>(const std::string& database, const std::string& table)>;
+  /// Turns a table's name into a query that stands for it, or nothing when it is no table of the
+  /// cluster.
+  using Resolve = std::function<Result<std::optional<std::string>>(const std::string& database,
+                                                                   const std::string& table)>;
   /// Opens what `strom_scan('id')` reads, with the columns that a query needs. Any thread.
-  using OpenScan = std::function<Result<std::shared_ptr<arrow::RecordBatchReader>>(const std::string& id,
-                                                                                   const std::vector<std::string>& columns)>;
+  using OpenScan = std::function<Result<std::shared_ptr<arrow::RecordBatchReader>>(
+      const std::string& id, const std::vector<std::string>& columns)>;
   /// The full schema of a scan.
   using ScanSchema = std::function<Result<std::shared_ptr<arrow::Schema>>(const std::string& id)>;
   struct Hooks {

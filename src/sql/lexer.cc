@@ -6,10 +6,15 @@ namespace strom::sql {
 namespace {
 
 bool IsNameStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsNamePart(char c) { return IsNameStart(c) || IsDigit(c) || c == '$'; }
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool IsNamePart(char c) {
+  return IsNameStart(c) || IsDigit(c) || c == '$';
+}
 
 /// The end of white space and comments that begin at `at`.
 size_t SkipBlank(std::string_view source, size_t at) {
@@ -42,7 +47,8 @@ Result<Token> Quoted(std::string_view source, size_t at, Token::Kind kind) {
       return token;
     }
   }
-  return Err(ErrorCode::kInvalidArgument, "the quote {} at character {} is not closed", quote, at + 1);
+  return Err(ErrorCode::kInvalidArgument, "the quote {} at character {} is not closed", quote,
+             at + 1);
 }
 
 Result<Token> NextToken(std::string_view source, size_t at) {
@@ -55,7 +61,8 @@ Result<Token> NextToken(std::string_view source, size_t at) {
     while (token.end < source.size() && IsNamePart(source[token.end])) ++token.end;
   } else if (IsDigit(c)) {
     token.kind = Token::Kind::kNumber;
-    while (token.end < source.size() && (IsNamePart(source[token.end]) || source[token.end] == '.')) ++token.end;
+    while (token.end < source.size() && (IsNamePart(source[token.end]) || source[token.end] == '.'))
+      ++token.end;
   }
   token.text = std::string(source.substr(at, token.end - at));
   return token;
@@ -69,7 +76,8 @@ bool Token::Is(std::string_view word) const {
 
 Result<std::vector<Token>> Tokenize(std::string_view source) {
   std::vector<Token> tokens;
-  for (size_t at = SkipBlank(source, 0); at < source.size(); at = SkipBlank(source, tokens.back().end)) {
+  for (size_t at = SkipBlank(source, 0); at < source.size();
+       at = SkipBlank(source, tokens.back().end)) {
     STROM_ASSIGN(Token token, NextToken(source, at));
     tokens.push_back(std::move(token));
   }
@@ -82,7 +90,8 @@ Result<std::vector<std::string>> SplitStatements(std::string_view script) {
   std::vector<std::string> statements;
   std::optional<size_t> begin;
   for (const Token& token : tokens) {
-    const bool ends = token.kind == Token::Kind::kEnd || (token.kind == Token::Kind::kSymbol && token.text == ";");
+    const bool ends = token.kind == Token::Kind::kEnd ||
+                      (token.kind == Token::Kind::kSymbol && token.text == ";");
     if (!ends && !begin) begin = token.begin;
     if (ends && begin) {
       statements.emplace_back(Trim(script.substr(*begin, token.begin - *begin)));
@@ -92,14 +101,17 @@ Result<std::vector<std::string>> SplitStatements(std::string_view script) {
   return statements;
 }
 
-std::string ToDuckDb(std::string_view source, const std::vector<Token>& tokens, size_t first_token) {
+std::string ToDuckDb(std::string_view source, const std::vector<Token>& tokens,
+                     size_t first_token) {
   std::string out;
   size_t at = tokens[first_token].begin;
   for (size_t i = first_token; i < tokens.size(); ++i) {
     const Token& token = tokens[i];
     out += source.substr(at, token.begin - at);
-    const bool plain_name = token.kind == Token::Kind::kName && token.text.find('$') == std::string::npos;
-    if (token.kind == Token::Kind::kQuotedName || (token.kind == Token::Kind::kName && !plain_name)) {
+    const bool plain_name =
+        token.kind == Token::Kind::kName && token.text.find('$') == std::string::npos;
+    if (token.kind == Token::Kind::kQuotedName ||
+        (token.kind == Token::Kind::kName && !plain_name)) {
       out += QuoteName(token.text);
     } else {
       out += source.substr(token.begin, token.end - token.begin);

@@ -19,15 +19,17 @@ struct Token {
   bool Is(std::string_view word) const;
 };
 
-/// Cuts one statement into tokens; comments are dropped, "t$lake" is one name. The last token is kEnd.
-/// Errors: kInvalidArgument for a quote that is not closed.
+/// Cuts one statement into tokens; comments are dropped, "t$lake" is one name. The last token is
+/// kEnd. Errors: kInvalidArgument for a quote that is not closed.
 Result<std::vector<Token>> Tokenize(std::string_view source);
 
-/// Cuts a script at its semicolons; statements without any token are left out. Errors: kInvalidArgument.
+/// Cuts a script at its semicolons; statements without any token are left out. Errors:
+/// kInvalidArgument.
 Result<std::vector<std::string>> SplitStatements(std::string_view script);
 
 /// The statement in DuckDB's spelling: names in backticks and names with '$' in double quotes.
-std::string ToDuckDb(std::string_view source, const std::vector<Token>& tokens, size_t first_token = 0);
+std::string ToDuckDb(std::string_view source, const std::vector<Token>& tokens,
+                     size_t first_token = 0);
 
 std::string QuoteName(const std::string& name);
 std::string QuoteText(const std::string& text);

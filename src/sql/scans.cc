@@ -23,7 +23,9 @@ using record::FromArrow;
 constexpr std::string_view kLakeSuffix = "$lake";
 constexpr std::string_view kSnapshotsSuffix = "$lake$snapshots";
 
-std::string JoinSelects(const std::vector<std::string>& parts) { return Join(parts, " UNION ALL "); }
+std::string JoinSelects(const std::vector<std::string>& parts) {
+  return Join(parts, " UNION ALL ");
+}
 
 std::string ColumnList(const model::Schema& schema) {
   std::vector<std::string> names;
@@ -43,9 +45,13 @@ std::string EmptySelect(const model::Schema& schema) {
 /// Gives batches of a log, one bucket after the other, to a consumer of Arrow.
 class LogBatchReader final : public arrow::RecordBatchReader {
  public:
-  LogBatchReader(std::unique_ptr<client::Connection> connection, std::shared_ptr<const client::Table> table,
+  LogBatchReader(std::unique_ptr<client::Connection> connection,
+                 std::shared_ptr<const client::Table> table,
                  std::vector<client::LogReader::Range> ranges, std::vector<int32_t> columns)
-      : connection_(std::move(connection)), table_(std::move(table)), ranges_(std::move(ranges)), columns_(std::move(columns)) {
+      : connection_(std::move(connection)),
+        table_(std::move(table)),
+        ranges_(std::move(ranges)),
+        columns_(std::move(columns)) {
     arrow::FieldVector fields;
     for (const int32_t column : columns_) {
       const model::Column& c = table_->info.descriptor.schema.columns[static_cast<size_t>(column)];
@@ -63,7 +69,8 @@ class LogBatchReader final : public arrow::RecordBatchReader {
         if (next_range_ == ranges_.size()) return arrow::Status::OK();
         client::LogReader::Options options;
         options.columns = columns_;
-        reader_ = std::make_unique<client::LogReader>(*connection_, table_, ranges_[next_range_++], options);
+        reader_ = std::make_unique<client::LogReader>(*connection_, table_, ranges_[next_range_++],
+                                                      options);
       }
       auto batch = reader_->Next();
       if (!batch) return arrow::Status::IOError(batch.error().message);
@@ -95,7 +102,8 @@ class LogBatchReader final : public arrow::RecordBatchReader {
 /// Reads ORC files stripe by stripe; a column that a file does not have is null.
 class OrcBatchReader final : public arrow::RecordBatchReader {
  public:
-  OrcBatchReader(std::vector<std::string> files, std::shared_ptr<arrow::Schema> schema) : files_(std::move(files)), schema_(std::move(schema)) {}
+  OrcBatchReader(std::vector<std::string> files, std::shared_ptr<arrow::Schema> schema)
+      : files_(std::move(files)), schema_(std::move(schema)) {}
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
@@ -103,7 +111,8 @@ class OrcBatchReader final : public arrow::RecordBatchReader {
     while (!reader_ || stripe_ == reader_->NumberOfStripes()) {
       if (next_file_ == files_.size()) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(files_[next_file_++]));
-      ARROW_ASSIGN_OR_RAISE(reader_, arrow::adapters::orc::ORCFileReader::Open(file, arrow::default_memory_pool()));
+      ARROW_ASSIGN_OR_RAISE(
+          reader_, arrow::adapters::orc::ORCFileReader::Open(file, arrow::default_memory_pool()));
       stripe_ = 0;
     }
     ARROW_ASSIGN_OR_RAISE(const auto file_schema, reader_->ReadSchema());
@@ -117,7 +126,8 @@ class OrcBatchReader final : public arrow::RecordBatchReader {
     for (const auto& field : schema_->fields()) {
       const auto column = stripe->GetColumnByName(field->name());
       if (!column) {
-        ARROW_ASSIGN_OR_RAISE(auto nulls, arrow::MakeArrayOfNull(field->type(), stripe->num_rows()));
+        ARROW_ASSIGN_OR_RAISE(auto nulls,
+                              arrow::MakeArrayOfNull(field->type(), stripe->num_rows()));
         columns.push_back(std::move(nulls));
         continue;
       }
@@ -142,7 +152,8 @@ class OrcBatchReader final : public arrow::RecordBatchReader {
 std::shared_ptr<arrow::DataType> EngineType(const DataType& type) {
   switch (type.root) {
     case TypeRoot::kTime: return arrow::time64(arrow::TimeUnit::MICRO);
-    case TypeRoot::kTimestamp: return arrow::timestamp(type.precision > 6 ? arrow::TimeUnit::NANO : arrow::TimeUnit::MICRO);
+    case TypeRoot::kTimestamp:
+      return arrow::timestamp(type.precision > 6 ? arrow::TimeUnit::NANO : arrow::TimeUnit::MICRO);
     case TypeRoot::kTimestampLtz: return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
     case TypeRoot::kBinary: return arrow::binary();
     default: return record::ToArrowType(type);
@@ -161,10 +172,12 @@ std::string EngineTypeName(const DataType& type) {
     case TypeRoot::kTimestampLtz: return "TIMESTAMPTZ";
     case TypeRoot::kInt: return "INTEGER";
     case TypeRoot::kArray: return EngineTypeName(type.element()) + "[]";
-    case TypeRoot::kMap: return "MAP(" + EngineTypeName(type.key()) + ", " + EngineTypeName(type.value()) + ")";
+    case TypeRoot::kMap:
+      return "MAP(" + EngineTypeName(type.key()) + ", " + EngineTypeName(type.value()) + ")";
     case TypeRoot::kRow: {
       std::vector<std::string> fields;
-      for (const model::RowField& field : type.fields) fields.push_back(QuoteName(field.name) + " " + EngineTypeName(field.type));
+      for (const model::RowField& field : type.fields)
+        fields.push_back(QuoteName(field.name) + " " + EngineTypeName(field.type));
       return "STRUCT(" + Join(fields, ", ") + ")";
     }
     default: {
@@ -175,7 +188,8 @@ std::string EngineTypeName(const DataType& type) {
   }
 }
 
-Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type) {
+Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>& array,
+                                             const std::shared_ptr<arrow::DataType>& type) {
   if (array->type()->Equals(*type)) return array;
   const bool from_time = array->type_id() == arrow::Type::TIMESTAMP;
   if (from_time && type->id() == arrow::Type::TIMESTAMP) {
@@ -183,7 +197,8 @@ Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>
     const auto unit = static_cast<const arrow::TimestampType&>(*type).unit();
     std::shared_ptr<arrow::ArrayData> data = array->data()->Copy();
     data->type = arrow::timestamp(static_cast<const arrow::TimestampType&>(*array->type()).unit());
-    const auto cast = arrow::compute::Cast(arrow::Datum(data), arrow::timestamp(unit), arrow::compute::CastOptions::Unsafe());
+    const auto cast = arrow::compute::Cast(arrow::Datum(data), arrow::timestamp(unit),
+                                           arrow::compute::CastOptions::Unsafe());
     if (!cast.ok()) return Err(ErrorCode::kInvalidArgument, "{}", cast.status().message());
     auto relabelled = cast->array()->Copy();
     relabelled->type = type;
@@ -192,7 +207,8 @@ Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>
   if (type->num_fields() > 0 && array->type_id() == type->id()) {
     auto data = array->data()->Copy();
     for (size_t i = 0; i < data->child_data.size(); ++i) {
-      STROM_ASSIGN(const auto child, CastTo(arrow::MakeArray(data->child_data[i]), type->field(static_cast<int>(i))->type()));
+      STROM_ASSIGN(const auto child, CastTo(arrow::MakeArray(data->child_data[i]),
+                                            type->field(static_cast<int>(i))->type()));
       data->child_data[i] = child->data();
     }
     data->type = type;
@@ -219,13 +235,14 @@ Result<std::unique_ptr<lake::LakeTable>> Scans::OpenLake(const client::Table& ta
 Result<Scans::LakePart> Scans::ReadLake(const client::Table& table) const {
   LakePart part;
   if (!table.info.options.lake_enabled) return part;
-  const auto registered = connection_.Call(wire::GetLakeSnapshotRequest{client::ToWire(table.info.path), std::nullopt, true});
+  const auto registered = connection_.Call(
+      wire::GetLakeSnapshotRequest{client::ToWire(table.info.path), std::nullopt, true});
   if (!registered && registered.error().code == ErrorCode::kLakeSnapshotNotExist) return part;
   if (!registered) return std::unexpected(registered.error());
   part.snapshot_id = registered->snapshot_id;
   for (const auto& bucket : registered->bucket_snapshots) {
-    part.offsets[{table.info.table_id, bucket.partition_id.value_or(model::kNoPartition), bucket.bucket_id}] =
-        bucket.log_offset.value_or(0);
+    part.offsets[{table.info.table_id, bucket.partition_id.value_or(model::kNoPartition),
+                  bucket.bucket_id}] = bucket.log_offset.value_or(0);
   }
   STROM_ASSIGN(const auto lake, OpenLake(table));
   STROM_ASSIGN(part.files, lake->Plan(*part.snapshot_id));
@@ -244,7 +261,8 @@ void Scans::Clear() {
   scans_.clear();
 }
 
-void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table, const LakePart& lake, std::vector<std::string>& parts) {
+void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table,
+                              const LakePart& lake, std::vector<std::string>& parts) {
   const model::Schema& schema = table->info.descriptor.schema;
   // Files with the same columns are read together; a column that files do not have is null in them.
   std::map<std::vector<std::string>, std::vector<std::string>> parquet;
@@ -268,9 +286,12 @@ void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table,
         selected.push_back(nanos ? name + "::TIMESTAMP_NS AS " + name : name);
       }
     }
-    parts.push_back("SELECT " + Join(selected, ", ") + " FROM read_parquet([" + Join(files, ", ") + "], hive_partitioning = false)");
+    parts.push_back("SELECT " + Join(selected, ", ") + " FROM read_parquet([" + Join(files, ", ") +
+                    "], hive_partitioning = false)");
   }
-  if (!orc.empty()) parts.push_back("SELECT " + ColumnList(schema) + " FROM strom_scan(" + QuoteText(AddScan({table, {}, orc})) + ")");
+  if (!orc.empty())
+    parts.push_back("SELECT " + ColumnList(schema) + " FROM strom_scan(" +
+                    QuoteText(AddScan({table, {}, orc})) + ")");
 }
 
 Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& table, bool with_log) {
@@ -285,12 +306,16 @@ Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& tab
   std::vector<std::string> parts;
   AppendLakeQueries(table, lake, parts);
   if (with_log) {
-    STROM_ASSIGN(const auto earliest, client::ListOffsets(connection_, *table, client::OffsetKind::kEarliest));
-    STROM_ASSIGN(const auto latest, client::ListOffsets(connection_, *table, client::OffsetKind::kLatest));
+    STROM_ASSIGN(const auto earliest,
+                 client::ListOffsets(connection_, *table, client::OffsetKind::kEarliest));
+    STROM_ASSIGN(const auto latest,
+                 client::ListOffsets(connection_, *table, client::OffsetKind::kLatest));
     std::vector<client::LogReader::Range> ranges;
     for (const auto& [bucket, stop] : latest) {
       const auto tiered = lake.offsets.find(bucket);
-      const int64_t start = tiered == lake.offsets.end() ? earliest.at(bucket) : std::max(tiered->second, earliest.at(bucket));
+      const int64_t start = tiered == lake.offsets.end()
+                                ? earliest.at(bucket)
+                                : std::max(tiered->second, earliest.at(bucket));
       if (start >= stop) continue;
       ranges.push_back({bucket, start, stop});
       report.stream_rows += stop - start;
@@ -300,8 +325,9 @@ Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& tab
                       QuoteText(AddScan({table, std::move(ranges), {}})) + ")");
     }
   } else if (!lake.snapshot_id) {
-    report.note = fmt::format("{}$lake has no snapshot yet; the first comes as soon as a round has run (freshness {} s)",
-                              table->info.path.table, table->info.options.lake_freshness_ms / 1000);
+    report.note = fmt::format(
+        "{}$lake has no snapshot yet; the first comes as soon as a round has run (freshness {} s)",
+        table->info.path.table, table->info.options.lake_freshness_ms / 1000);
   }
   reports_.push_back(std::move(report));
   return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
@@ -309,15 +335,18 @@ Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& tab
 
 Result<std::string> Scans::Snapshots(const client::Table& table) {
   const std::string empty =
-      "SELECT NULL::BIGINT AS snapshot_id, NULL::BIGINT AS schema_id, NULL::VARCHAR AS commit_user, NULL::VARCHAR AS commit_kind, "
-      "NULL::TIMESTAMP AS commit_time, NULL::BIGINT AS total_record_count, NULL::BIGINT AS delta_record_count WHERE false";
+      "SELECT NULL::BIGINT AS snapshot_id, NULL::BIGINT AS schema_id, NULL::VARCHAR AS "
+      "commit_user, NULL::VARCHAR AS commit_kind, "
+      "NULL::TIMESTAMP AS commit_time, NULL::BIGINT AS total_record_count, NULL::BIGINT AS "
+      "delta_record_count WHERE false";
   STROM_ASSIGN(const auto lake, OpenLake(table));
   STROM_ASSIGN(const auto snapshots, lake->Snapshots());
   std::vector<std::string> parts{empty};
   for (const lake::SnapshotInfo& s : snapshots) {
-    parts.push_back(fmt::format("SELECT {}::BIGINT, {}::BIGINT, {}, {}, make_timestamp({}::BIGINT), {}::BIGINT, {}::BIGINT", s.snapshot_id,
-                                s.schema_id, QuoteText(s.commit_user), QuoteText(s.commit_kind), s.commit_ms * 1000, s.total_records,
-                                s.delta_records));
+    parts.push_back(fmt::format(
+        "SELECT {}::BIGINT, {}::BIGINT, {}, {}, make_timestamp({}::BIGINT), {}::BIGINT, {}::BIGINT",
+        s.snapshot_id, s.schema_id, QuoteText(s.commit_user), QuoteText(s.commit_kind),
+        s.commit_ms * 1000, s.total_records, s.delta_records));
   }
   return JoinSelects(parts);
 }
@@ -328,18 +357,24 @@ Result<std::optional<std::string>> Scans::Resolve(const model::TablePath& path) 
   const bool lake_only = path.table.ends_with(kLakeSuffix);
   if (snapshots) base.table.resize(base.table.size() - kSnapshotsSuffix.size());
   if (lake_only) base.table.resize(base.table.size() - kLakeSuffix.size());
-  if (!model::CheckName(base.table, "table", ErrorCode::kInvalidTable) || !model::CheckName(base.database, "db", ErrorCode::kInvalidTable)) {
+  if (!model::CheckName(base.table, "table", ErrorCode::kInvalidTable) ||
+      !model::CheckName(base.database, "db", ErrorCode::kInvalidTable)) {
     return std::nullopt;  // a file, say
   }
   const auto table = connection_.GetTable(base);
-  if (!table && (table.error().code == ErrorCode::kTableNotExist || table.error().code == ErrorCode::kDatabaseNotExist)) return std::nullopt;
+  if (!table && (table.error().code == ErrorCode::kTableNotExist ||
+                 table.error().code == ErrorCode::kDatabaseNotExist))
+    return std::nullopt;
   if (!table) return std::unexpected(table.error());
   if ((snapshots || lake_only) && !(*table)->info.options.lake_enabled) {
-    return Err(ErrorCode::kUnsupported, "table {} is not datalake enabled; ALTER TABLE {} SET ('table.datalake.enabled' = 'true')",
-               base.ToString(), base.ToString());
+    return Err(
+        ErrorCode::kUnsupported,
+        "table {} is not datalake enabled; ALTER TABLE {} SET ('table.datalake.enabled' = 'true')",
+        base.ToString(), base.ToString());
   }
   if ((*table)->info.descriptor.has_primary_key()) {
-    return Err(ErrorCode::kUnsupported, "table {} has a primary key; this version reads log tables only", base.ToString());
+    return Err(ErrorCode::kUnsupported,
+               "table {} has a primary key; this version reads log tables only", base.ToString());
   }
   if (snapshots) {
     STROM_ASSIGN(std::string query, Snapshots(**table));
@@ -352,7 +387,8 @@ Result<std::optional<std::string>> Scans::Resolve(const model::TablePath& path) 
 Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) const {
   const std::lock_guard lock(mutex_);
   const auto it = scans_.find(id);
-  if (it == scans_.end()) return Err(ErrorCode::kNotFound, "strom_scan is for the engine's own use");
+  if (it == scans_.end())
+    return Err(ErrorCode::kNotFound, "strom_scan is for the engine's own use");
   arrow::FieldVector fields;
   for (const model::Column& column : it->second.table->info.descriptor.schema.columns) {
     fields.push_back(arrow::field(column.name, EngineType(column.type)));
@@ -360,12 +396,14 @@ Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) co
   return arrow::schema(std::move(fields));
 }
 
-Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(const std::string& id, const std::vector<std::string>& columns) const {
+Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
+    const std::string& id, const std::vector<std::string>& columns) const {
   Scan scan;
   {
     const std::lock_guard lock(mutex_);
     const auto it = scans_.find(id);
-    if (it == scans_.end()) return Err(ErrorCode::kNotFound, "strom_scan is for the engine's own use");
+    if (it == scans_.end())
+      return Err(ErrorCode::kNotFound, "strom_scan is for the engine's own use");
     scan = it->second;
   }
   const model::Schema& schema = scan.table->info.descriptor.schema;
@@ -380,7 +418,8 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(const std::string&
     return std::make_shared<OrcBatchReader>(scan.files, arrow::schema(std::move(fields)));
   }
   STROM_ASSIGN(auto connection, client::Connection::Open(connection_.bootstrap()));
-  return std::make_shared<LogBatchReader>(std::move(connection), scan.table, scan.ranges, positions);
+  return std::make_shared<LogBatchReader>(std::move(connection), scan.table, scan.ranges,
+                                          positions);
 }
 
 }  // namespace strom::sql

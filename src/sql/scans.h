@@ -1,12 +1,12 @@
 #pragma once
-#include <arrow/type_fwd.h>
-
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <arrow/type_fwd.h>
 
 #include "client/connection.h"
 #include "client/log_reader.h"
@@ -15,18 +15,20 @@
 
 namespace strom::sql {
 
-/// Makes of a table's name the query that stands for it, and reads the parts of it that DuckDB cannot read by itself: the log, and
-/// ORC files. Parquet files are left to DuckDB, which skips row groups and columns on its own.
+/// Makes of a table's name the query that stands for it, and reads the parts of it that DuckDB
+/// cannot read by itself: the log, and ORC files. Parquet files are left to DuckDB, which skips row
+/// groups and columns on its own.
 class Scans {
  public:
   explicit Scans(client::Connection& connection) : connection_(connection) {}
 
-  /// The query for "t", "t$lake" or "t$lake$snapshots"; nothing when the cluster has no such table. Errors: kNetwork, those of
-  /// the server and the lake.
+  /// The query for "t", "t$lake" or "t$lake$snapshots"; nothing when the cluster has no such table.
+  /// Errors: kNetwork, those of the server and the lake.
   Result<std::optional<std::string>> Resolve(const model::TablePath& path);
 
   Result<std::shared_ptr<arrow::Schema>> SchemaOf(const std::string& id) const;
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Open(const std::string& id, const std::vector<std::string>& columns) const;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Open(
+      const std::string& id, const std::vector<std::string>& columns) const;
 
   /// What the queries since the last call will read.
   std::vector<ScanReport> TakeReports() { return std::exchange(reports_, {}); }
@@ -49,7 +51,8 @@ class Scans {
   Result<std::string> Union(const std::shared_ptr<const client::Table>& table, bool with_log);
   Result<std::string> Snapshots(const client::Table& table);
   std::string AddScan(Scan scan);
-  void AppendLakeQueries(const std::shared_ptr<const client::Table>& table, const LakePart& lake, std::vector<std::string>& parts);
+  void AppendLakeQueries(const std::shared_ptr<const client::Table>& table, const LakePart& lake,
+                         std::vector<std::string>& parts);
 
   client::Connection& connection_;
   mutable std::mutex mutex_;  // guards scans_, which DuckDB's threads read
@@ -58,11 +61,13 @@ class Scans {
   std::vector<ScanReport> reports_;
 };
 
-/// The Arrow types that scans give to DuckDB: microseconds for timestamps, a zone for TIMESTAMP_LTZ.
+/// The Arrow types that scans give to DuckDB: microseconds for timestamps, a zone for
+/// TIMESTAMP_LTZ.
 std::shared_ptr<arrow::DataType> EngineType(const model::DataType& type);
 /// DuckDB's name of a column's type.
 std::string EngineTypeName(const model::DataType& type);
 /// `array` as `type`. Errors: kInvalidArgument when a value does not fit.
-Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type);
+Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>& array,
+                                             const std::shared_ptr<arrow::DataType>& type);
 
 }  // namespace strom::sql

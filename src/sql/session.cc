@@ -19,7 +19,9 @@
 namespace strom::sql {
 namespace {
 
-Cell TextCell(const std::string& text) { return {false, text, Json(text).dump()}; }
+Cell TextCell(const std::string& text) {
+  return {false, text, Json(text).dump()};
+}
 
 /// Joins small batches, so that what goes to the server is worth a request.
 class Batcher {
@@ -52,14 +54,17 @@ class Batcher {
 
 class Session::Inner {
  public:
-  explicit Inner(std::unique_ptr<client::Connection> connection) : connection_(std::move(connection)), scans_(*connection_) {}
+  explicit Inner(std::unique_ptr<client::Connection> connection)
+      : connection_(std::move(connection)), scans_(*connection_) {}
 
   Status Start() {
     Engine::Hooks hooks;
     hooks.resolve = [this](const std::string& database, const std::string& table) {
       return scans_.Resolve({database.empty() ? database_ : database, table});
     };
-    hooks.open_scan = [this](const std::string& id, const std::vector<std::string>& columns) { return scans_.Open(id, columns); };
+    hooks.open_scan = [this](const std::string& id, const std::vector<std::string>& columns) {
+      return scans_.Open(id, columns);
+    };
     hooks.scan_schema = [this](const std::string& id) { return scans_.SchemaOf(id); };
     STROM_ASSIGN(engine_, Engine::Open(std::move(hooks)));
     return {};
@@ -85,10 +90,13 @@ class Session::Inner {
   Engine& engine() { return *engine_; }
 
  private:
-  model::TablePath PathOf(const TableName& name) const { return {name.database.empty() ? database_ : name.database, name.table}; }
+  model::TablePath PathOf(const TableName& name) const {
+    return {name.database.empty() ? database_ : name.database, name.table};
+  }
   static StatementReport Said(std::string message) { return {false, 0, std::move(message), {}}; }
 
-  static StatementReport List(const std::vector<std::string>& columns, const std::vector<std::vector<std::string>>& rows, RowSink& sink) {
+  static StatementReport List(const std::vector<std::string>& columns,
+                              const std::vector<std::vector<std::string>>& rows, RowSink& sink) {
     std::vector<ResultColumn> header;
     for (const std::string& column : columns) header.push_back({column, "VARCHAR", false});
     sink.Begin(header);
@@ -102,7 +110,8 @@ class Session::Inner {
   }
 
   Result<StatementReport> Do(const CreateDatabase& s, RowSink&) {
-    STROM_TRY(connection_->Call(wire::CreateDatabaseRequest{s.name, s.if_not_exists, SharedBytes::Own(model::DatabaseToJson(s.descriptor))}));
+    STROM_TRY(connection_->Call(wire::CreateDatabaseRequest{
+        s.name, s.if_not_exists, SharedBytes::Own(model::DatabaseToJson(s.descriptor))}));
     return Said("database " + s.name + " created");
   }
   Result<StatementReport> Do(const DropDatabase& s, RowSink&) {
@@ -120,13 +129,15 @@ class Session::Inner {
     return Said("table " + PathOf(s.name).ToString() + " created");
   }
   Result<StatementReport> Do(const DropTable& s, RowSink&) {
-    STROM_TRY(connection_->Call(wire::DropTableRequest{client::ToWire(PathOf(s.name)), s.if_exists}));
+    STROM_TRY(
+        connection_->Call(wire::DropTableRequest{client::ToWire(PathOf(s.name)), s.if_exists}));
     return Said("table " + PathOf(s.name).ToString() + " dropped; a lake table of it is kept");
   }
   Result<StatementReport> Do(const AlterOptions& s, RowSink&) {
     wire::AlterTableRequest request;
     request.table_path = client::ToWire(PathOf(s.name));
-    for (const auto& [key, value] : s.changes) request.config_changes.push_back({key, value, value ? 0 : 1});
+    for (const auto& [key, value] : s.changes)
+      request.config_changes.push_back({key, value, value ? 0 : 1});
     STROM_TRY(connection_->Call(request));
     return Said("table " + PathOf(s.name).ToString() + " altered");
   }
@@ -146,10 +157,12 @@ class Session::Inner {
     wire::PbPartitionSpec spec;
     for (const auto& [key, value] : s.spec) spec.partition_key_values.push_back({key, value});
     if (s.add) {
-      STROM_TRY(connection_->Call(wire::CreatePartitionRequest{client::ToWire(PathOf(s.name)), spec, s.if_exists}));
+      STROM_TRY(connection_->Call(
+          wire::CreatePartitionRequest{client::ToWire(PathOf(s.name)), spec, s.if_exists}));
       return Said("partition added");
     }
-    STROM_TRY(connection_->Call(wire::DropPartitionRequest{client::ToWire(PathOf(s.name)), spec, s.if_exists}));
+    STROM_TRY(connection_->Call(
+        wire::DropPartitionRequest{client::ToWire(PathOf(s.name)), spec, s.if_exists}));
     return Said("partition dropped");
   }
 
@@ -162,14 +175,18 @@ class Session::Inner {
         return List({"database name"}, rows, sink);
       }
       case Show::What::kTables: {
-        STROM_ASSIGN(const auto response, connection_->Call(wire::ListTablesRequest{s.name.database.empty() ? database_ : s.name.database}));
+        STROM_ASSIGN(const auto response,
+                     connection_->Call(wire::ListTablesRequest{
+                         s.name.database.empty() ? database_ : s.name.database}));
         for (const std::string& name : response.table_name) rows.push_back({name});
         return List({"table name"}, rows, sink);
       }
       case Show::What::kPartitions: {
         STROM_ASSIGN(const auto table, connection_->GetTable(PathOf(s.name)));
         const std::vector<std::string>& keys = table->info.descriptor.partition_keys;
-        if (keys.empty()) return Err(ErrorCode::kTableNotPartitioned, "table {} is not partitioned", table->info.path.ToString());
+        if (keys.empty())
+          return Err(ErrorCode::kTableNotPartitioned, "table {} is not partitioned",
+                     table->info.path.ToString());
         for (const auto& [name, id] : table->partitions) {
           STROM_ASSIGN(const auto values, model::PartitionValues(name, keys.size()));
           std::vector<std::string> parts;
@@ -200,14 +217,16 @@ class Session::Inner {
       if (contains(descriptor.schema.primary_key, column.name)) keys.push_back("PRI");
       if (contains(descriptor.bucket_keys, column.name)) keys.push_back("BUCKET");
       if (contains(descriptor.partition_keys, column.name)) keys.push_back("PARTITION");
-      rows.push_back({column.name, bare.ToString(), column.type.nullable ? "TRUE" : "FALSE", Join(keys, ", "), column.comment.value_or("")});
+      rows.push_back({column.name, bare.ToString(), column.type.nullable ? "TRUE" : "FALSE",
+                      Join(keys, ", "), column.comment.value_or("")});
     }
     return List({"name", "type", "null", "key", "comment"}, rows, sink);
   }
 
   Result<StatementReport> Do(const Use& s, RowSink&) {
     STROM_ASSIGN(const auto exists, connection_->Call(wire::DatabaseExistsRequest{s.database}));
-    if (!exists.exists) return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", s.database);
+    if (!exists.exists)
+      return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", s.database);
     database_ = s.database;
     return Said("database is now " + database_);
   }
@@ -215,19 +234,27 @@ class Session::Inner {
   Result<StatementReport> Do(const Set& s, RowSink&) {
     if (s.key == "execution.runtime-mode") {
       if (s.value == "batch") return Said("batch mode");
-      return Err(ErrorCode::kUnsupported, "execution.runtime-mode '{}' is not supported yet: queries run once, over what is there", s.value);
+      return Err(
+          ErrorCode::kUnsupported,
+          "execution.runtime-mode '{}' is not supported yet: queries run once, over what is there",
+          s.value);
     }
-    if (s.key.starts_with("sql-client.")) return Said("ignored: " + s.key + " is a matter of Flink's own client");
-    return Err(ErrorCode::kUnsupported, "unknown setting '{}'; DuckDB's own are set without quotes", s.key);
+    if (s.key.starts_with("sql-client."))
+      return Said("ignored: " + s.key + " is a matter of Flink's own client");
+    return Err(ErrorCode::kUnsupported, "unknown setting '{}'; DuckDB's own are set without quotes",
+               s.key);
   }
 
   Result<StatementReport> Do(const Insert& s, RowSink&) {
     STROM_ASSIGN(const auto table, connection_->GetTable(PathOf(s.name)));
     const model::Schema& schema = table->info.descriptor.schema;
     for (const std::string& name : s.columns) {
-      if (schema.Find(name) < 0) return Err(ErrorCode::kInvalidArgument, "table {} has no column '{}'", table->info.path.ToString(), name);
+      if (schema.Find(name) < 0)
+        return Err(ErrorCode::kInvalidArgument, "table {} has no column '{}'",
+                   table->info.path.ToString(), name);
     }
-    // DuckDB makes the values; the casts give each its column's type, or say which value does not fit.
+    // DuckDB makes the values; the casts give each its column's type, or say which value does not
+    // fit.
     std::vector<std::string> given = s.columns;
     if (given.empty()) {
       for (const model::Column& column : schema.columns) given.push_back(column.name);
@@ -238,24 +265,29 @@ class Session::Inner {
     for (const model::Column& column : schema.columns) {
       const std::string type = EngineTypeName(column.type);
       const bool there = std::ranges::find(given, column.name) != given.end();
-      selected.push_back(fmt::format("CAST({} AS {})", there ? QuoteName(column.name) : "NULL", type));
+      selected.push_back(
+          fmt::format("CAST({} AS {})", there ? QuoteName(column.name) : "NULL", type));
     }
-    const std::string query = "SELECT " + Join(selected, ", ") + " FROM (" + s.source + ") AS source(" + Join(names, ", ") + ")";
+    const std::string query = "SELECT " + Join(selected, ", ") + " FROM (" + s.source +
+                              ") AS source(" + Join(names, ", ") + ")";
 
     STROM_ASSIGN(const auto writer, client::AppendWriter::Open(*connection_, table));
     const auto target = record::ToArrowSchema(schema);
     Batcher batcher([&](const arrow::RecordBatch& rows) { return writer->Append(rows); });
-    STROM_TRY(engine_->RunToArrow(query, [&](const std::shared_ptr<arrow::RecordBatch>& batch) -> Status {
-      arrow::ArrayVector columns;
-      for (int i = 0; i < target->num_fields(); ++i) {
-        STROM_ASSIGN(auto column, CastTo(batch->column(i), target->field(i)->type()));
-        columns.push_back(std::move(column));
-      }
-      return batcher.Add(arrow::RecordBatch::Make(target, batch->num_rows(), std::move(columns)));
-    }));
+    STROM_TRY(
+        engine_->RunToArrow(query, [&](const std::shared_ptr<arrow::RecordBatch>& batch) -> Status {
+          arrow::ArrayVector columns;
+          for (int i = 0; i < target->num_fields(); ++i) {
+            STROM_ASSIGN(auto column, CastTo(batch->column(i), target->field(i)->type()));
+            columns.push_back(std::move(column));
+          }
+          return batcher.Add(
+              arrow::RecordBatch::Make(target, batch->num_rows(), std::move(columns)));
+        }));
     STROM_TRY(batcher.Flush());
     STROM_TRY(writer->Flush());
-    StatementReport report = Said(fmt::format("{} rows inserted into {}", writer->rows_acknowledged(), table->info.path.ToString()));
+    StatementReport report = Said(fmt::format(
+        "{} rows inserted into {}", writer->rows_acknowledged(), table->info.path.ToString()));
     report.rows = writer->rows_acknowledged();
     report.scans = scans_.TakeReports();
     return report;
@@ -287,9 +319,17 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& bootstrap) {
   return std::unique_ptr<Session>(new Session(std::move(inner)));
 }
 
-Result<StatementReport> Session::Run(const std::string& statement, RowSink& sink) { return inner_->Run(statement, sink); }
-std::vector<std::string> Session::Names() { return inner_->Names(); }
-const std::string& Session::current_database() const { return inner_->database(); }
-void Session::Interrupt() { inner_->engine().Interrupt(); }
+Result<StatementReport> Session::Run(const std::string& statement, RowSink& sink) {
+  return inner_->Run(statement, sink);
+}
+std::vector<std::string> Session::Names() {
+  return inner_->Names();
+}
+const std::string& Session::current_database() const {
+  return inner_->database();
+}
+void Session::Interrupt() {
+  inner_->engine().Interrupt();
+}
 
 }  // namespace strom::sql

@@ -39,7 +39,8 @@ struct ScanReport {
   int64_t lake_files = 0;
   int64_t stream_rows = 0;
   bool lake_only = false;
-  std::optional<std::string> note;  // something the user should know, e.g. that the lake is still empty
+  std::optional<std::string>
+      note;  // something the user should know, e.g. that the lake is still empty
 };
 
 struct StatementReport {
@@ -49,9 +50,10 @@ struct StatementReport {
   std::vector<ScanReport> scans;
 };
 
-/// A SQL session against one cluster: Flink-spelled statements about tables go to the server, everything else to an embedded DuckDB,
-/// for which a table is the union of its lake files and of the log from where they end. Each query sees one cut of each table:
-/// the registered lake snapshot and the log from its offsets to the high watermarks at the start of the query.
+/// A SQL session against one cluster: Flink-spelled statements about tables go to the server,
+/// everything else to an embedded DuckDB, for which a table is the union of its lake files and of
+/// the log from where they end. Each query sees one cut of each table: the registered lake snapshot
+/// and the log from its offsets to the high watermarks at the start of the query.
 ///
 /// Blocking; one caller at a time.
 class Session {
@@ -60,7 +62,8 @@ class Session {
   static Result<std::unique_ptr<Session>> Open(const std::string& bootstrap);
   ~Session();
 
-  /// Runs one statement. Errors: kInvalidArgument (syntax), those of the server, kUnsupported, and what DuckDB says.
+  /// Runs one statement. Errors: kInvalidArgument (syntax), those of the server, kUnsupported, and
+  /// what DuckDB says.
   Result<StatementReport> Run(const std::string& statement, RowSink& sink);
   /// Names for completion: databases, tables.
   std::vector<std::string> Names();

@@ -15,7 +15,8 @@ using model::TypeRoot;
 /// Walks over the tokens of one statement.
 class Parser {
  public:
-  Parser(std::string_view source, std::vector<Token> tokens) : source_(source), tokens_(std::move(tokens)) {}
+  Parser(std::string_view source, std::vector<Token> tokens)
+      : source_(source), tokens_(std::move(tokens)) {}
 
   Result<Statement> Parse();
 
@@ -37,7 +38,8 @@ class Parser {
   }
   std::unexpected<Error> Unexpected(std::string_view wanted) const {
     const std::string got = Here().kind == Token::Kind::kEnd ? "the end" : "'" + Here().text + "'";
-    return Err(ErrorCode::kInvalidArgument, "{} is expected at character {}, not {}", wanted, Here().begin + 1, got);
+    return Err(ErrorCode::kInvalidArgument, "{} is expected at character {}, not {}", wanted,
+               Here().begin + 1, got);
   }
   Status Expect(std::string_view word) {
     if (!Accept(word)) return Unexpected(word);
@@ -48,7 +50,8 @@ class Parser {
     return {};
   }
   Result<std::string> Name(const char* what) {
-    if (Here().kind != Token::Kind::kName && Here().kind != Token::Kind::kQuotedName) return Unexpected(what);
+    if (Here().kind != Token::Kind::kName && Here().kind != Token::Kind::kQuotedName)
+      return Unexpected(what);
     return tokens_[at_++].text;
   }
   Result<std::string> Text(const char* what) {
@@ -66,7 +69,8 @@ class Parser {
       STROM_ASSIGN(std::string part, Name("a table name"));
       parts.push_back(std::move(part));
     } while (Accept("."));
-    if (parts.size() > 3) return Err(ErrorCode::kInvalidArgument, "a table name has at most three parts");
+    if (parts.size() > 3)
+      return Err(ErrorCode::kInvalidArgument, "a table name has at most three parts");
     return TableName{parts.size() > 1 ? parts[parts.size() - 2] : "", parts.back()};
   }
   Result<std::vector<std::string>> NameList() {
@@ -122,10 +126,11 @@ Result<DataType> Parser::BareType() {
   STROM_ASSIGN(const std::string word, Name("a data type"));
   const std::string name = ToUpper(word);
   constexpr std::pair<const char*, TypeRoot> kPlain[] = {
-      {"BOOLEAN", TypeRoot::kBoolean}, {"TINYINT", TypeRoot::kTinyInt}, {"SMALLINT", TypeRoot::kSmallInt},
-      {"INT", TypeRoot::kInt},         {"INTEGER", TypeRoot::kInt},     {"BIGINT", TypeRoot::kBigInt},
-      {"FLOAT", TypeRoot::kFloat},     {"STRING", TypeRoot::kString},   {"BYTES", TypeRoot::kBytes},
-      {"DATE", TypeRoot::kDate}};
+      {"BOOLEAN", TypeRoot::kBoolean},   {"TINYINT", TypeRoot::kTinyInt},
+      {"SMALLINT", TypeRoot::kSmallInt}, {"INT", TypeRoot::kInt},
+      {"INTEGER", TypeRoot::kInt},       {"BIGINT", TypeRoot::kBigInt},
+      {"FLOAT", TypeRoot::kFloat},       {"STRING", TypeRoot::kString},
+      {"BYTES", TypeRoot::kBytes},       {"DATE", TypeRoot::kDate}};
   for (const auto& [plain, root] : kPlain) {
     if (name == plain) return model::MakeType(root);
   }
@@ -140,7 +145,8 @@ Result<DataType> Parser::BareType() {
   if (name == "CHAR" || name == "BINARY") {
     DataType type = model::MakeType(name == "CHAR" ? TypeRoot::kChar : TypeRoot::kBinary);
     STROM_ASSIGN(type.length, OptionalParameter(1));
-    if (type.length < 1) return Err(ErrorCode::kInvalidArgument, "{} needs a length of at least 1", name);
+    if (type.length < 1)
+      return Err(ErrorCode::kInvalidArgument, "{} needs a length of at least 1", name);
     return type;
   }
   if (name == "DECIMAL" || name == "DEC" || name == "NUMERIC") {
@@ -159,9 +165,13 @@ Result<DataType> Parser::BareType() {
     return type;
   }
   if (name == "TIME" || name == "TIMESTAMP" || name == "TIMESTAMP_LTZ") {
-    DataType type = model::MakeType(name == "TIME" ? TypeRoot::kTime : name == "TIMESTAMP" ? TypeRoot::kTimestamp : TypeRoot::kTimestampLtz);
+    DataType type = model::MakeType(name == "TIME"        ? TypeRoot::kTime
+                                    : name == "TIMESTAMP" ? TypeRoot::kTimestamp
+                                                          : TypeRoot::kTimestampLtz);
     STROM_ASSIGN(type.precision, OptionalParameter(name == "TIME" ? 0 : 6));
-    if (type.precision > 9) return Err(ErrorCode::kInvalidArgument, "{} is no valid type: the precision is at most 9", type.ToString());
+    if (type.precision > 9)
+      return Err(ErrorCode::kInvalidArgument, "{} is no valid type: the precision is at most 9",
+                 type.ToString());
     if (AcceptAll({"WITH", "LOCAL", "TIME", "ZONE"})) {
       if (name != "TIMESTAMP") return Unexpected("a data type");
       type.root = TypeRoot::kTimestampLtz;
@@ -232,12 +242,16 @@ Status Parser::TableElement(model::TableDescriptor& descriptor) {
     AcceptAll({"NOT", "ENFORCED"});
     return {};
   }
-  if (Here().Is("WATERMARK")) return Err(ErrorCode::kUnsupported, "WATERMARK is a matter of Flink; leave it out here");
-  if (Here().Is("CONSTRAINT")) return Err(ErrorCode::kUnsupported, "CONSTRAINT is not supported; write PRIMARY KEY (...) NOT ENFORCED");
+  if (Here().Is("WATERMARK"))
+    return Err(ErrorCode::kUnsupported, "WATERMARK is a matter of Flink; leave it out here");
+  if (Here().Is("CONSTRAINT"))
+    return Err(ErrorCode::kUnsupported,
+               "CONSTRAINT is not supported; write PRIMARY KEY (...) NOT ENFORCED");
   STROM_ASSIGN(std::string name, Name("a column name"));
   if (Accept("AS")) {  // a computed column is the reader's affair and is not stored
     int depth = 0;
-    while (Here().kind != Token::Kind::kEnd && (depth > 0 || (!Here().Is(",") && !Here().Is(")")))) {
+    while (Here().kind != Token::Kind::kEnd &&
+           (depth > 0 || (!Here().Is(",") && !Here().Is(")")))) {
       if (Here().Is("(")) ++depth;
       if (Here().Is(")")) --depth;
       ++at_;
@@ -253,7 +267,9 @@ Result<Statement> Parser::ParseCreateTable() {
   CreateTable create;
   create.if_not_exists = AcceptAll({"IF", "NOT", "EXISTS"});
   STROM_ASSIGN(create.name, Table());
-  if (Here().Is("AS")) return Err(ErrorCode::kUnsupported, "CREATE TABLE ... AS is not supported; create the table, then INSERT");
+  if (Here().Is("AS"))
+    return Err(ErrorCode::kUnsupported,
+               "CREATE TABLE ... AS is not supported; create the table, then INSERT");
   model::TableDescriptor& descriptor = create.descriptor;
   STROM_TRY(Expect("("));
   do {
@@ -271,10 +287,12 @@ Result<Statement> Parser::ParseCreateTable() {
     for (const auto& [key, value] : options) {
       if (key == "bucket.num") {
         const auto count = model::ParseInteger(value, 1, INT32_MAX);
-        if (!count) return Err(ErrorCode::kInvalidArgument, "bucket.num: {}", count.error().message);
+        if (!count)
+          return Err(ErrorCode::kInvalidArgument, "bucket.num: {}", count.error().message);
         descriptor.bucket_count = static_cast<int32_t>(*count);
       } else if (key == "bucket.key") {
-        for (const std::string& part : Split(value, ',')) descriptor.bucket_keys.emplace_back(Trim(part));
+        for (const std::string& part : Split(value, ','))
+          descriptor.bucket_keys.emplace_back(Trim(part));
       } else if (key.starts_with("table.")) {
         descriptor.properties[key] = value;
       } else {
@@ -286,7 +304,8 @@ Result<Statement> Parser::ParseCreateTable() {
   model::AssignIds(descriptor.schema);
   for (const std::string& name : descriptor.schema.primary_key) {
     const int position = descriptor.schema.Find(name);
-    if (position >= 0) descriptor.schema.columns[static_cast<size_t>(position)].type.nullable = false;
+    if (position >= 0)
+      descriptor.schema.columns[static_cast<size_t>(position)].type.nullable = false;
   }
   return create;
 }
@@ -312,7 +331,9 @@ Result<Statement> Parser::ParseCreate() {
     return create;
   }
   if (Ahead(1).Is("CATALOG")) {
-    return Err(ErrorCode::kUnsupported, "CREATE CATALOG is not supported yet: strom sql is connected to one cluster, given by --bootstrap");
+    return Err(ErrorCode::kUnsupported,
+               "CREATE CATALOG is not supported yet: strom sql is connected to one cluster, given "
+               "by --bootstrap");
   }
   return AsQuery();  // views, macros, temporary tables: DuckDB's own, for this session
 }
@@ -346,7 +367,8 @@ Result<std::vector<std::pair<std::string, std::string>>> Parser::PartitionSpec()
   do {
     STROM_ASSIGN(std::string key, Name("a partition key"));
     STROM_TRY(Expect("="));
-    if (Here().kind != Token::Kind::kString && Here().kind != Token::Kind::kNumber) return Unexpected("a partition value");
+    if (Here().kind != Token::Kind::kString && Here().kind != Token::Kind::kNumber)
+      return Unexpected("a partition value");
     spec.emplace_back(std::move(key), tokens_[at_++].text);
   } while (Accept(","));
   STROM_TRY(Expect(")"));
@@ -354,7 +376,8 @@ Result<std::vector<std::pair<std::string, std::string>>> Parser::PartitionSpec()
 }
 
 Result<Statement> Parser::ParseAlter() {
-  if (!Ahead(1).Is("TABLE")) return Err(ErrorCode::kUnsupported, "ALTER {} is not supported", Ahead(1).text);
+  if (!Ahead(1).Is("TABLE"))
+    return Err(ErrorCode::kUnsupported, "ALTER {} is not supported", Ahead(1).text);
   at_ += 2;
   STROM_ASSIGN(const TableName name, Table());
   if (Accept("SET")) {
@@ -385,7 +408,8 @@ Result<Statement> Parser::ParseAlter() {
       STROM_TRY(ExpectEnd());
       return partition;
     }
-    if (!add) return Err(ErrorCode::kUnsupported, "ALTER TABLE ... DROP can drop partitions, nothing else");
+    if (!add)
+      return Err(ErrorCode::kUnsupported, "ALTER TABLE ... DROP can drop partitions, nothing else");
     Accept("COLUMN");
     AddColumns columns{name, {}};
     std::vector<std::string> keys;
@@ -396,11 +420,14 @@ Result<Statement> Parser::ParseAlter() {
       columns.columns.push_back(std::move(column));
     } while (list && Accept(","));
     if (list) STROM_TRY(Expect(")"));
-    if (!keys.empty()) return Err(ErrorCode::kUnsupported, "a primary key cannot be added to a table");
+    if (!keys.empty())
+      return Err(ErrorCode::kUnsupported, "a primary key cannot be added to a table");
     STROM_TRY(ExpectEnd());
     return columns;
   }
-  return Err(ErrorCode::kUnsupported, "ALTER TABLE can SET, RESET, ADD columns and ADD or DROP partitions, not {}", Here().text);
+  return Err(ErrorCode::kUnsupported,
+             "ALTER TABLE can SET, RESET, ADD columns and ADD or DROP partitions, not {}",
+             Here().text);
 }
 
 Result<Statement> Parser::ParseShow() {
@@ -419,7 +446,9 @@ Result<Statement> Parser::ParseShow() {
     show.what = Show::What::kCreateTable;
     STROM_ASSIGN(show.name, Table());
   } else {
-    return Err(ErrorCode::kUnsupported, "SHOW can show DATABASES, TABLES, PARTITIONS t and CREATE TABLE t, not {}", Here().text);
+    return Err(ErrorCode::kUnsupported,
+               "SHOW can show DATABASES, TABLES, PARTITIONS t and CREATE TABLE t, not {}",
+               Here().text);
   }
   STROM_TRY(ExpectEnd());
   return show;
@@ -427,7 +456,9 @@ Result<Statement> Parser::ParseShow() {
 
 Result<Statement> Parser::ParseInsert() {
   ++at_;
-  if (Here().Is("OVERWRITE")) return Err(ErrorCode::kUnsupported, "INSERT OVERWRITE is not supported: a stream has no way back");
+  if (Here().Is("OVERWRITE"))
+    return Err(ErrorCode::kUnsupported,
+               "INSERT OVERWRITE is not supported: a stream has no way back");
   STROM_TRY(Expect("INTO"));
   Insert insert;
   STROM_ASSIGN(insert.name, Table());
@@ -447,7 +478,9 @@ Result<Statement> Parser::Parse() {
   if (first.Is("SHOW")) return ParseShow();
   if (first.Is("INSERT")) return ParseInsert();
   if (first.Is("UPDATE") || first.Is("DELETE") || first.Is("TRUNCATE") || first.Is("MERGE")) {
-    return Err(ErrorCode::kUnsupported, "{} needs a primary key table, which strom sql cannot change yet", ToUpper(first.text));
+    return Err(ErrorCode::kUnsupported,
+               "{} needs a primary key table, which strom sql cannot change yet",
+               ToUpper(first.text));
   }
   if (first.Is("DESCRIBE") || first.Is("DESC")) {
     ++at_;
@@ -459,7 +492,9 @@ Result<Statement> Parser::Parse() {
   if (first.Is("USE")) {
     ++at_;
     Use use;
-    if (Here().Is("CATALOG")) return Err(ErrorCode::kUnsupported, "USE CATALOG is not supported yet: there is one cluster, given by --bootstrap");
+    if (Here().Is("CATALOG"))
+      return Err(ErrorCode::kUnsupported,
+                 "USE CATALOG is not supported yet: there is one cluster, given by --bootstrap");
     STROM_ASSIGN(const TableName name, Table());
     use.database = name.table;
     STROM_TRY(ExpectEnd());
@@ -497,14 +532,18 @@ std::string ToCreateTable(const model::TablePath& path, const model::TableDescri
     out += "  " + quoted(column.name) + " " + column.type.ToString();
     if (column.comment) out += " COMMENT " + QuoteText(*column.comment);
   }
-  if (descriptor.has_primary_key()) out += ",\n  PRIMARY KEY (" + list(descriptor.schema.primary_key) + ") NOT ENFORCED";
+  if (descriptor.has_primary_key())
+    out += ",\n  PRIMARY KEY (" + list(descriptor.schema.primary_key) + ") NOT ENFORCED";
   out += "\n)";
   if (descriptor.comment) out += " COMMENT " + QuoteText(*descriptor.comment);
   if (descriptor.partitioned()) out += " PARTITIONED BY (" + list(descriptor.partition_keys) + ")";
-  std::vector<std::string> options{"'bucket.num' = '" + std::to_string(descriptor.bucket_count.value_or(1)) + "'"};
-  if (!descriptor.bucket_keys.empty()) options.push_back("'bucket.key' = " + QuoteText(Join(descriptor.bucket_keys, ",")));
+  std::vector<std::string> options{"'bucket.num' = '" +
+                                   std::to_string(descriptor.bucket_count.value_or(1)) + "'"};
+  if (!descriptor.bucket_keys.empty())
+    options.push_back("'bucket.key' = " + QuoteText(Join(descriptor.bucket_keys, ",")));
   for (const auto* properties : {&descriptor.properties, &descriptor.custom_properties}) {
-    for (const auto& [key, value] : *properties) options.push_back(QuoteText(key) + " = " + QuoteText(value));
+    for (const auto& [key, value] : *properties)
+      options.push_back(QuoteText(key) + " = " + QuoteText(value));
   }
   return out + " WITH (\n  " + Join(options, ",\n  ") + "\n)";
 }

@@ -10,34 +10,75 @@
 
 namespace strom::sql {
 
-/// A table as it stands in a statement: one to three parts, of which the catalog's is not looked at.
+/// A table as it stands in a statement: one to three parts, of which the catalog's is not looked
+/// at.
 struct TableName {
   std::string database;  // empty = the current one
   std::string table;
 };
 
-struct CreateDatabase { std::string name; bool if_not_exists = false; model::DatabaseDescriptor descriptor; };
-struct DropDatabase { std::string name; bool if_exists = false; bool cascade = false; };
-struct CreateTable { TableName name; bool if_not_exists = false; model::TableDescriptor descriptor; };
-struct DropTable { TableName name; bool if_exists = false; };
+struct CreateDatabase {
+  std::string name;
+  bool if_not_exists = false;
+  model::DatabaseDescriptor descriptor;
+};
+struct DropDatabase {
+  std::string name;
+  bool if_exists = false;
+  bool cascade = false;
+};
+struct CreateTable {
+  TableName name;
+  bool if_not_exists = false;
+  model::TableDescriptor descriptor;
+};
+struct DropTable {
+  TableName name;
+  bool if_exists = false;
+};
 struct AlterOptions {
   TableName name;
   std::vector<std::pair<std::string, std::optional<std::string>>> changes;  // absent value = RESET
 };
-struct AddColumns { TableName name; std::vector<model::Column> columns; };
-struct AlterPartition { TableName name; bool add = true; bool if_exists = false; std::vector<std::pair<std::string, std::string>> spec; };
-struct Show { enum class What { kDatabases, kTables, kPartitions, kCreateTable } what; TableName name; };
-struct Describe { TableName name; };
-struct Use { std::string database; };
-struct Set { std::string key; std::string value; };
-struct Insert { TableName name; std::vector<std::string> columns; std::string source; };  // source in DuckDB's spelling
+struct AddColumns {
+  TableName name;
+  std::vector<model::Column> columns;
+};
+struct AlterPartition {
+  TableName name;
+  bool add = true;
+  bool if_exists = false;
+  std::vector<std::pair<std::string, std::string>> spec;
+};
+struct Show {
+  enum class What { kDatabases, kTables, kPartitions, kCreateTable } what;
+  TableName name;
+};
+struct Describe {
+  TableName name;
+};
+struct Use {
+  std::string database;
+};
+struct Set {
+  std::string key;
+  std::string value;
+};
+struct Insert {
+  TableName name;
+  std::vector<std::string> columns;
+  std::string source;
+};  // source in DuckDB's spelling
 /// Everything else, in DuckDB's spelling.
-struct Query { std::string text; };
+struct Query {
+  std::string text;
+};
 
-using Statement = std::variant<CreateDatabase, DropDatabase, CreateTable, DropTable, AlterOptions, AddColumns, AlterPartition, Show,
-                               Describe, Use, Set, Insert, Query>;
+using Statement = std::variant<CreateDatabase, DropDatabase, CreateTable, DropTable, AlterOptions,
+                               AddColumns, AlterPartition, Show, Describe, Use, Set, Insert, Query>;
 
-/// Reads one statement. What Strom does not do is refused by name. Errors: kInvalidArgument, kUnsupported.
+/// Reads one statement. What Strom does not do is refused by name. Errors: kInvalidArgument,
+/// kUnsupported.
 Result<Statement> ParseStatement(std::string_view source);
 
 /// CREATE TABLE as Flink spells it.

@@ -18,7 +18,8 @@ Status FaultyFileSystem::Faults::Count() {
 
 class FaultyFileSystem::MemoryFile final : public io::File {
  public:
-  MemoryFile(std::shared_ptr<Content> content, std::shared_ptr<Faults> faults) : content_(std::move(content)), faults_(std::move(faults)) {}
+  MemoryFile(std::shared_ptr<Content> content, std::shared_ptr<Faults> faults)
+      : content_(std::move(content)), faults_(std::move(faults)) {}
 
   Result<size_t> ReadAt(int64_t offset, char* into, size_t size) const override {
     const auto at = static_cast<size_t>(offset);
@@ -57,13 +58,18 @@ class FaultyFileSystem::MemoryFile final : public io::File {
 FaultyFileSystem::FaultyFileSystem() : faults_(std::make_shared<Faults>()) {}
 FaultyFileSystem::~FaultyFileSystem() = default;
 
-void FaultyFileSystem::FailFrom(int nth) { *faults_ = Faults{nth, false}; }
-bool FaultyFileSystem::fired() const { return faults_->fired; }
+void FaultyFileSystem::FailFrom(int nth) {
+  *faults_ = Faults{nth, false};
+}
+bool FaultyFileSystem::fired() const {
+  return faults_->fired;
+}
 
 void FaultyFileSystem::Crash(int64_t torn_bytes) {
   *faults_ = Faults{};
   for (auto& [path, content] : files_) {
-    const size_t kept = std::min(content->bytes.size(), content->synced + static_cast<size_t>(torn_bytes));
+    const size_t kept =
+        std::min(content->bytes.size(), content->synced + static_cast<size_t>(torn_bytes));
     // Handles of the process that died keep the old content; new ones see what the disk has.
     content = std::make_shared<Content>(Content{content->bytes.substr(0, kept), kept});
   }
@@ -86,7 +92,9 @@ Result<std::unique_ptr<io::File>> FaultyFileSystem::OpenForRead(const std::strin
   return std::make_unique<MemoryFile>(it->second, faults_);
 }
 
-Result<bool> FaultyFileSystem::Exists(const std::string& path) { return files_.contains(path) || folders_.contains(path); }
+Result<bool> FaultyFileSystem::Exists(const std::string& path) {
+  return files_.contains(path) || folders_.contains(path);
+}
 
 Result<std::vector<io::Entry>> FaultyFileSystem::List(const std::string& path) {
   std::map<std::string, bool> entries;
@@ -99,7 +107,8 @@ Result<std::vector<io::Entry>> FaultyFileSystem::List(const std::string& path) {
   };
   for (const std::string& folder : folders_) add(folder, true);
   for (const auto& [file, content] : files_) add(file, false);
-  if (entries.empty() && !folders_.contains(path)) return Err(ErrorCode::kNotFound, "no folder {}", path);
+  if (entries.empty() && !folders_.contains(path))
+    return Err(ErrorCode::kNotFound, "no folder {}", path);
   std::vector<io::Entry> list;
   for (const auto& [name, folder] : entries) list.push_back({name, folder});
   return list;
@@ -116,7 +125,9 @@ Status FaultyFileSystem::Remove(const std::string& path) {
 }
 
 Status FaultyFileSystem::RemoveTree(const std::string& path) {
-  const auto inside = [&](const std::string& full) { return full == path || full.starts_with(path + "/"); };
+  const auto inside = [&](const std::string& full) {
+    return full == path || full.starts_with(path + "/");
+  };
   std::erase_if(files_, [&](const auto& file) { return inside(file.first); });
   std::erase_if(folders_, inside);
   return {};
@@ -138,6 +149,8 @@ Status FaultyFileSystem::LinkNew(const std::string& from, const std::string& to)
   return {};
 }
 
-Status FaultyFileSystem::SyncDirectory(const std::string&) { return faults_->Count(); }
+Status FaultyFileSystem::SyncDirectory(const std::string&) {
+  return faults_->Count();
+}
 
 }  // namespace strom::testing

@@ -8,19 +8,23 @@
 
 namespace strom::testing {
 
-/// Files in memory whose writes can be made to fail, and that can lose what was not synced, as a machine that loses power does.
+/// Files in memory whose writes can be made to fail, and that can lose what was not synced, as a
+/// machine that loses power does.
 ///
-/// Names are durable at once (folders are not modelled to lose entries); contents are durable up to the last Sync of a file.
+/// Names are durable at once (folders are not modelled to lose entries); contents are durable up to
+/// the last Sync of a file.
 class FaultyFileSystem final : public io::FileSystem {
  public:
   FaultyFileSystem();
   ~FaultyFileSystem() override;
 
-  /// The n-th write, sync or truncation from now on (0 = the next) fails, and every one after it, as on a broken disk.
+  /// The n-th write, sync or truncation from now on (0 = the next) fails, and every one after it,
+  /// as on a broken disk.
   void FailFrom(int nth);
   /// Whether a failure came.
   bool fired() const;
-  /// All files lose what was not synced, or, with `torn_bytes`, all but that many bytes of it; failures end.
+  /// All files lose what was not synced, or, with `torn_bytes`, all but that many bytes of it;
+  /// failures end.
   void Crash(int64_t torn_bytes = 0);
   /// Turns one byte of a file over.
   void FlipByte(const std::string& path, int64_t offset);

@@ -14,7 +14,9 @@ using record::Value;
 
 namespace {
 
-int64_t IntegerOf(const Json& value) { return value.is_string() ? std::stoll(value.get<std::string>()) : value.get<int64_t>(); }
+int64_t IntegerOf(const Json& value) {
+  return value.is_string() ? std::stoll(value.get<std::string>()) : value.get<int64_t>();
+}
 
 __int128 BigIntegerOf(const std::string& text) {
   __int128 number = 0;
@@ -49,16 +51,21 @@ Value ValueOf(const model::DataType& type, const Json& value) {
   if (value.is_null()) return {};
   switch (type.root) {
     case TypeRoot::kBoolean: return {value.get<bool>()};
-    case TypeRoot::kFloat: return {std::bit_cast<float>(static_cast<uint32_t>(std::stoul(value["bits"].get<std::string>(), nullptr, 16)))};
-    case TypeRoot::kDouble: return {std::bit_cast<double>(std::stoull(value["bits"].get<std::string>(), nullptr, 16))};
+    case TypeRoot::kFloat:
+      return {std::bit_cast<float>(
+          static_cast<uint32_t>(std::stoul(value["bits"].get<std::string>(), nullptr, 16)))};
+    case TypeRoot::kDouble:
+      return {std::bit_cast<double>(std::stoull(value["bits"].get<std::string>(), nullptr, 16))};
     case TypeRoot::kChar:
     case TypeRoot::kString: return {value.get<std::string>()};
     case TypeRoot::kBinary:
     case TypeRoot::kBytes: return {FromHex(value["hex"].get<std::string>())};
-    case TypeRoot::kDecimal: return {record::Decimal{BigIntegerOf(value["unscaled"].get<std::string>())}};
+    case TypeRoot::kDecimal:
+      return {record::Decimal{BigIntegerOf(value["unscaled"].get<std::string>())}};
     case TypeRoot::kTimestamp:
     case TypeRoot::kTimestampLtz:
-      return {record::Timestamp{IntegerOf(value["millis"]), static_cast<int32_t>(IntegerOf(value["nano_of_milli"]))}};
+      return {record::Timestamp{IntegerOf(value["millis"]),
+                                static_cast<int32_t>(IntegerOf(value["nano_of_milli"]))}};
     case TypeRoot::kArray: {
       record::Nested items;
       for (const Json& item : value) items.push_back(ValueOf(type.element(), item));
@@ -74,7 +81,8 @@ Value ValueOf(const model::DataType& type, const Json& value) {
     }
     case TypeRoot::kRow: {
       record::Nested items;
-      for (size_t i = 0; i < type.fields.size(); ++i) items.push_back(ValueOf(type.fields[i].type, value[i]));
+      for (size_t i = 0; i < type.fields.size(); ++i)
+        items.push_back(ValueOf(type.fields[i].type, value[i]));
       return {std::move(items)};
     }
     default: return {IntegerOf(value)};

@@ -7,7 +7,8 @@
 
 namespace strom::testing {
 
-/// A document of tests/data/vectors, made by the real software. Ends the test program when it cannot be read.
+/// A document of tests/data/vectors, made by the real software. Ends the test program when it
+/// cannot be read.
 Json LoadVectors(const std::string& name);
 
 /// Types and values as the vectors spell them.

@@ -10,7 +10,8 @@ namespace strom::tiering {
 Result<Round::Outcome> Round::Run() {
   STROM_ASSIGN(table_, connection_.GetTable(path_));
   if (table_->info.table_id != table_id_) {
-    return Err(ErrorCode::kTableNotExist, "table {} was dropped and created again", path_.ToString());
+    return Err(ErrorCode::kTableNotExist, "table {} was dropped and created again",
+               path_.ToString());
   }
   const auto now = std::chrono::steady_clock::now();
   deadline_ = now + std::chrono::milliseconds(table_->info.options.lake_freshness_ms);
@@ -57,38 +58,48 @@ Result<std::unique_ptr<lake::LakeTable>> Round::OpenLake() const {
   return catalog->OpenTable(path_);
 }
 
-/// The offsets the lake has reached. A snapshot that was committed and not registered is registered now.
+/// The offsets the lake has reached. A snapshot that was committed and not registered is registered
+/// now.
 Result<Round::Offsets> Round::RegisteredOffsets(lake::LakeTable& lake) {
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto registered = connection_.Call(wire::GetLakeSnapshotRequest{client::ToWire(path_), std::nullopt, std::nullopt});
-    if (!registered && registered.error().code != ErrorCode::kLakeSnapshotNotExist) return std::unexpected(registered.error());
+    const auto registered = connection_.Call(
+        wire::GetLakeSnapshotRequest{client::ToWire(path_), std::nullopt, std::nullopt});
+    if (!registered && registered.error().code != ErrorCode::kLakeSnapshotNotExist)
+      return std::unexpected(registered.error());
     STROM_ASSIGN(const auto own, lake.LatestOwnCommit());
     if (own && (!registered || own->snapshot_id > registered->snapshot_id)) {
-      LogInfo("tiering {}: lake snapshot {} was committed and not registered; registering it", path_.ToString(), own->snapshot_id);
+      LogInfo("tiering {}: lake snapshot {} was committed and not registered; registering it",
+              path_.ToString(), own->snapshot_id);
       STROM_TRY(Register(own->snapshot_id, own->offsets_path, {}));
       continue;
     }
     Offsets offsets;
     if (registered) {
       for (const auto& bucket : registered->bucket_snapshots) {
-        offsets[{table_id_, bucket.partition_id.value_or(model::kNoPartition), bucket.bucket_id}] = bucket.log_offset.value_or(-1);
+        offsets[{table_id_, bucket.partition_id.value_or(model::kNoPartition), bucket.bucket_id}] =
+            bucket.log_offset.value_or(-1);
       }
     }
     return offsets;
   }
-  return Err(ErrorCode::kConflict, "tiering {}: somebody else commits to the lake table at the same time", path_.ToString());
+  return Err(ErrorCode::kConflict,
+             "tiering {}: somebody else commits to the lake table at the same time",
+             path_.ToString());
 }
 
 Result<std::map<model::TableBucket, Round::Range>> Round::Plan(const Offsets& tiered) {
-  STROM_ASSIGN(const Offsets earliest, client::ListOffsets(connection_, *table_, client::OffsetKind::kEarliest));
-  STROM_ASSIGN(const Offsets latest, client::ListOffsets(connection_, *table_, client::OffsetKind::kLatest));
+  STROM_ASSIGN(const Offsets earliest,
+               client::ListOffsets(connection_, *table_, client::OffsetKind::kEarliest));
+  STROM_ASSIGN(const Offsets latest,
+               client::ListOffsets(connection_, *table_, client::OffsetKind::kLatest));
   std::map<model::TableBucket, Range> plan;
   for (const auto& [bucket, stop] : latest) {
     const auto known = tiered.find(bucket);
     int64_t start = known == tiered.end() ? -1 : known->second;
     const int64_t first = earliest.at(bucket);
     if (start >= 0 && start < first) {
-      LogWarn("tiering {}: {} lost the rows {} to {} before they were tiered", path_.ToString(), bucket.ToString(), start, first);
+      LogWarn("tiering {}: {} lost the rows {} to {} before they were tiered", path_.ToString(),
+              bucket.ToString(), start, first);
     }
     start = std::max(start, first);
     if (start < stop) plan[bucket] = Range{start, stop};
@@ -96,7 +107,8 @@ Result<std::map<model::TableBucket, Round::Range>> Round::Plan(const Offsets& ti
   return plan;
 }
 
-Result<int64_t> Round::CopyBucket(lake::LakeTable& lake, const model::TableBucket& bucket, const Range& range, lake::LakeFiles& files) {
+Result<int64_t> Round::CopyBucket(lake::LakeTable& lake, const model::TableBucket& bucket,
+                                  const Range& range, lake::LakeFiles& files) {
   STROM_ASSIGN(const auto writer, lake.NewWriter(table_->info.descriptor.schema, bucket.bucket));
   client::LogReader reader(connection_, table_, {bucket, range.start, range.stop}, {});
   while (true) {
@@ -112,28 +124,34 @@ Result<int64_t> Round::CopyBucket(lake::LakeTable& lake, const model::TableBucke
 }
 
 Status Round::Beat() {
-  if (options_.stop_requested && options_.stop_requested()) return Err(ErrorCode::kClosed, "the tiering worker is stopping");
+  if (options_.stop_requested && options_.stop_requested())
+    return Err(ErrorCode::kClosed, "the tiering worker is stopping");
   if (std::chrono::steady_clock::now() < next_beat_) return {};
   next_beat_ = std::chrono::steady_clock::now() + options_.heartbeat;
   return options_.on_heartbeat ? options_.on_heartbeat() : Status();
 }
 
-Result<int64_t> Round::CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files, const Offsets& reached) {
+Result<int64_t> Round::CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
+                                   const Offsets& reached) {
   wire::PrepareLakeTableSnapshotRequest prepare;
   wire::PbTableOffsets& table = prepare.bucket_offsets.emplace_back();
   table.table_id = table_id_;
   table.table_path = client::ToWire(path_);
-  for (const auto& [bucket, offset] : reached) table.bucket_offsets.push_back({client::PartitionOf(bucket), bucket.bucket, offset});
+  for (const auto& [bucket, offset] : reached)
+    table.bucket_offsets.push_back({client::PartitionOf(bucket), bucket.bucket, offset});
   STROM_ASSIGN(const auto prepared, connection_.Call(prepare));
-  if (prepared.prepare_lake_table_resp.size() != 1) return Err(ErrorCode::kCorruptMessage, "the server prepared no lake snapshot");
+  if (prepared.prepare_lake_table_resp.size() != 1)
+    return Err(ErrorCode::kCorruptMessage, "the server prepared no lake snapshot");
   STROM_TRY(client::ErrorIn(prepared.prepare_lake_table_resp[0]));
-  const std::string offsets_path = prepared.prepare_lake_table_resp[0].lake_table_offsets_path.value_or("");
+  const std::string offsets_path =
+      prepared.prepare_lake_table_resp[0].lake_table_offsets_path.value_or("");
   STROM_ASSIGN(const int64_t snapshot_id, lake.Commit(files, offsets_path));
   STROM_TRY(Register(snapshot_id, offsets_path, reached));
   return snapshot_id;
 }
 
-Status Round::Register(int64_t snapshot_id, const std::string& offsets_path, const Offsets& reached) {
+Status Round::Register(int64_t snapshot_id, const std::string& offsets_path,
+                       const Offsets& reached) {
   wire::CommitLakeTableSnapshotRequest commit;
   wire::PbLakeTableSnapshotInfo& info = commit.tables_req.emplace_back();
   info.table_id = table_id_;
@@ -142,7 +160,8 @@ Status Round::Register(int64_t snapshot_id, const std::string& offsets_path, con
   for (const auto& [bucket, offset] : reached) {
     info.buckets_req.push_back({client::PartitionOf(bucket), bucket.bucket, offset, std::nullopt});
   }
-  commit.lake_table_snapshot_metadata.push_back({table_id_, snapshot_id, offsets_path, offsets_path, std::nullopt});
+  commit.lake_table_snapshot_metadata.push_back(
+      {table_id_, snapshot_id, offsets_path, offsets_path, std::nullopt});
   STROM_ASSIGN(const auto response, connection_.Call(commit));
   for (const auto& answer : response.table_resp) STROM_TRY(client::ErrorIn(answer));
   return {};

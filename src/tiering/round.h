@@ -10,14 +10,16 @@
 
 namespace strom::tiering {
 
-/// One round of one table: reads what the lake does not have yet, writes it, commits it, registers it.
+/// One round of one table: reads what the lake does not have yet, writes it, commits it, registers
+/// it.
 ///
-/// Exactly once: the lake's snapshot is the truth and names the offsets it reaches, in a file that is written before it. A round
-/// that dies before its commit leaves orphan files; one that dies after it is registered by the next round, which goes on from there.
+/// Exactly once: the lake's snapshot is the truth and names the offsets it reaches, in a file that
+/// is written before it. A round that dies before its commit leaves orphan files; one that dies
+/// after it is registered by the next round, which goes on from there.
 class Round {
  public:
   struct Options {
-    lake::CatalogOptions catalog;                 // over those the server tells
+    lake::CatalogOptions catalog;  // over those the server tells
     std::chrono::milliseconds heartbeat{10'000};
     /// Called about every `heartbeat`; an error ends the round (the assignment is somebody else's).
     std::function<Status()> on_heartbeat;
@@ -30,10 +32,15 @@ class Round {
     bool cut_short = false;    // rows are left: the time of the round was over
   };
 
-  Round(client::Connection& connection, model::TablePath path, model::TableId table_id, Options options)
-      : connection_(connection), path_(std::move(path)), table_id_(table_id), options_(std::move(options)) {}
+  Round(client::Connection& connection, model::TablePath path, model::TableId table_id,
+        Options options)
+      : connection_(connection),
+        path_(std::move(path)),
+        table_id_(table_id),
+        options_(std::move(options)) {}
 
-  /// Errors: of the server, of the lake; kFencedTieringEpoch and kClosed end it without anything committed.
+  /// Errors: of the server, of the lake; kFencedTieringEpoch and kClosed end it without anything
+  /// committed.
   Result<Outcome> Run();
 
  private:
@@ -46,8 +53,10 @@ class Round {
   Result<std::unique_ptr<lake::LakeTable>> OpenLake() const;
   Result<Offsets> RegisteredOffsets(lake::LakeTable& lake);
   Result<std::map<model::TableBucket, Range>> Plan(const Offsets& tiered);
-  Result<int64_t> CopyBucket(lake::LakeTable& lake, const model::TableBucket& bucket, const Range& range, lake::LakeFiles& files);
-  Result<int64_t> CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files, const Offsets& reached);
+  Result<int64_t> CopyBucket(lake::LakeTable& lake, const model::TableBucket& bucket,
+                             const Range& range, lake::LakeFiles& files);
+  Result<int64_t> CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
+                              const Offsets& reached);
   Status Register(int64_t snapshot_id, const std::string& offsets_path, const Offsets& reached);
   Status Beat();
   bool TimeIsOver() const { return std::chrono::steady_clock::now() >= deadline_; }

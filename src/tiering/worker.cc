@@ -33,7 +33,8 @@ class Coordination {
     STROM_ASSIGN(const auto response, connection_.Call(request));
     for (const auto& answer : response.tiering_table_resp) {
       if (answer.error) {
-        return Err(static_cast<ErrorCode>(answer.error->error_code), "{}", answer.error->error_message.value_or("fenced"));
+        return Err(static_cast<ErrorCode>(answer.error->error_code), "{}",
+                   answer.error->error_message.value_or("fenced"));
       }
     }
     return {};
@@ -63,7 +64,9 @@ class Coordination {
 }  // namespace
 
 TieringWorker::TieringWorker(Options options) : options_(std::move(options)) {}
-TieringWorker::~TieringWorker() { Stop(); }
+TieringWorker::~TieringWorker() {
+  Stop();
+}
 
 void TieringWorker::Start() {
   thread_ = std::thread([this] { Loop(); });
@@ -114,15 +117,18 @@ void TieringWorker::Loop() {
     round_options.stop_requested = [this] { return stop_.load(); };
     const auto started = Clock::now();
     const auto outcome = Round(*connection, path, job.table_id, std::move(round_options)).Run();
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count();
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started).count();
     Status reported;
     if (!outcome) {
-      LogWarn("tiering {}: {} after {} ms: {}", path.ToString(), NameOf(outcome.error().code), took, outcome.error().message);
+      LogWarn("tiering {}: {} after {} ms: {}", path.ToString(), NameOf(outcome.error().code), took,
+              outcome.error().message);
       reported = coordination.Fail(job);
     } else {
       if (outcome->snapshot_id >= 0) {
-        LogInfo("tiering {}: snapshot {}, {} rows, {} bytes, {} ms{}", path.ToString(), outcome->snapshot_id, outcome->rows,
-                outcome->bytes, took, outcome->cut_short ? ", more to come" : "");
+        LogInfo("tiering {}: snapshot {}, {} rows, {} bytes, {} ms{}", path.ToString(),
+                outcome->snapshot_id, outcome->rows, outcome->bytes, took,
+                outcome->cut_short ? ", more to come" : "");
       }
       reported = coordination.Finish(job, outcome->cut_short);
     }

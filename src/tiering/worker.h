@@ -11,13 +11,14 @@
 
 namespace strom::tiering {
 
-/// Asks the coordinator for a table that is due, tiers it, reports, and asks again. Stateless: everything it must remember is in
-/// the lake and with the coordinator, so it may be killed at any moment and any number of workers may run.
+/// Asks the coordinator for a table that is due, tiers it, reports, and asks again. Stateless:
+/// everything it must remember is in the lake and with the coordinator, so it may be killed at any
+/// moment and any number of workers may run.
 class TieringWorker {
  public:
   struct Options {
     std::string bootstrap;
-    lake::CatalogOptions catalog;  // over those the server tells
+    lake::CatalogOptions catalog;                  // over those the server tells
     std::chrono::milliseconds poll_interval{200};  // while nothing is due
   };
 

@@ -12,7 +12,8 @@
 
 namespace strom::wire {
 
-/// A message in the making: bytes in order, large ones by reference so that file contents go to the socket uncopied.
+/// A message in the making: bytes in order, large ones by reference so that file contents go to the
+/// socket uncopied.
 class Encoder {
  public:
   /// Slices of at least this size are kept as they are instead of being copied.
@@ -42,8 +43,9 @@ class Encoder {
   Bytes tail_;
 };
 
-/// Reads protobuf fields from a slice of a frame. After the first fault every read does nothing; ask `status()` at the end.
-/// `bytes` fields share the frame. Nesting and the number of elements are bounded, so a hostile frame costs bounded memory.
+/// Reads protobuf fields from a slice of a frame. After the first fault every read does nothing;
+/// ask `status()` at the end. `bytes` fields share the frame. Nesting and the number of elements
+/// are bounded, so a hostile frame costs bounded memory.
 class Decoder {
  public:
   static constexpr int kMaxDepth = 32;
@@ -109,7 +111,8 @@ class Decoder {
   /// Errors: kCorruptMessage.
   Status status() const {
     if (!error_.empty()) return Err(ErrorCode::kCorruptMessage, "{}", error_);
-    if (!reader_.ok()) return Err(ErrorCode::kCorruptMessage, "the message is cut at byte {}", reader_.position());
+    if (!reader_.ok())
+      return Err(ErrorCode::kCorruptMessage, "the message is cut at byte {}", reader_.position());
     return {};
   }
 
@@ -161,11 +164,15 @@ std::vector<SharedBytes> Encode(const Message& message) {
 }
 
 // What the generated code calls; tags are written as varints.
-inline void EncodeBool(Encoder& out, uint32_t tag, bool value) { out.Varint(tag), out.Varint(value ? 1 : 0); }
+inline void EncodeBool(Encoder& out, uint32_t tag, bool value) {
+  out.Varint(tag), out.Varint(value ? 1 : 0);
+}
 inline void EncodeInt64(Encoder& out, uint32_t tag, int64_t value) {
   out.Varint(tag), out.Varint(static_cast<uint64_t>(value));
 }
-inline void EncodeInt32(Encoder& out, uint32_t tag, int32_t value) { EncodeInt64(out, tag, value); }
+inline void EncodeInt32(Encoder& out, uint32_t tag, int32_t value) {
+  EncodeInt64(out, tag, value);
+}
 inline void EncodeFloat(Encoder& out, uint32_t tag, float value) {
   out.Varint(tag), out.Raw(ByteView(reinterpret_cast<const char*>(&value), sizeof value));
 }
@@ -185,7 +192,8 @@ void EncodeMessage(Encoder& out, uint32_t tag, const Message& value) {
 template <class T>
 size_t PackedBodySize(const std::vector<T>& values) {
   size_t size = 0;
-  for (const T value : values) size += VarintSize(static_cast<uint64_t>(static_cast<int64_t>(value)));
+  for (const T value : values)
+    size += VarintSize(static_cast<uint64_t>(static_cast<int64_t>(value)));
   return size;
 }
 template <class T>
@@ -194,16 +202,30 @@ void EncodePacked(Encoder& out, uint32_t tag, const std::vector<T>& values) {
   for (const T value : values) out.Varint(static_cast<uint64_t>(static_cast<int64_t>(value)));
 }
 
-inline size_t SizeBool(uint32_t tag, bool) { return VarintSize(tag) + 1; }
+inline size_t SizeBool(uint32_t tag, bool) {
+  return VarintSize(tag) + 1;
+}
 inline size_t SizeInt64(uint32_t tag, int64_t value) {
   return VarintSize(tag) + VarintSize(static_cast<uint64_t>(value));
 }
-inline size_t SizeInt32(uint32_t tag, int32_t value) { return SizeInt64(tag, value); }
-inline size_t SizeFloat(uint32_t tag, float) { return VarintSize(tag) + 4; }
-inline size_t SizeDouble(uint32_t tag, double) { return VarintSize(tag) + 8; }
-inline size_t SizeDelimited(uint32_t tag, size_t size) { return VarintSize(tag) + VarintSize(size) + size; }
-inline size_t SizeString(uint32_t tag, const std::string& value) { return SizeDelimited(tag, value.size()); }
-inline size_t SizeBytes(uint32_t tag, const SharedBytes& value) { return SizeDelimited(tag, value.size()); }
+inline size_t SizeInt32(uint32_t tag, int32_t value) {
+  return SizeInt64(tag, value);
+}
+inline size_t SizeFloat(uint32_t tag, float) {
+  return VarintSize(tag) + 4;
+}
+inline size_t SizeDouble(uint32_t tag, double) {
+  return VarintSize(tag) + 8;
+}
+inline size_t SizeDelimited(uint32_t tag, size_t size) {
+  return VarintSize(tag) + VarintSize(size) + size;
+}
+inline size_t SizeString(uint32_t tag, const std::string& value) {
+  return SizeDelimited(tag, value.size());
+}
+inline size_t SizeBytes(uint32_t tag, const SharedBytes& value) {
+  return SizeDelimited(tag, value.size());
+}
 template <class Message>
 size_t SizeMessage(uint32_t tag, const Message& value) {
   return SizeDelimited(tag, value.EncodedSize());

@@ -79,7 +79,8 @@ TEST(Errors, CodesAreThoseOfTheRealSystem) {
 }
 
 TEST(Decoder, RefusesWhatLacksARequiredField) {
-  EXPECT_THAT(Decode<ApiVersionsRequest>(SharedBytes::Own(FromHex("0a0131"))), IsError(ErrorCode::kCorruptMessage));
+  EXPECT_THAT(Decode<ApiVersionsRequest>(SharedBytes::Own(FromHex("0a0131"))),
+              IsError(ErrorCode::kCorruptMessage));
 }
 
 TEST(Decoder, SkipsFieldsItDoesNotKnow) {
@@ -110,7 +111,9 @@ RC_GTEST_PROP(Decoder, NoBytesMakeItReadOutsideOrThrow, (const std::string& byte
   (void)Decode<MetadataResponse>(SharedBytes::Own(bytes));
 }
 
-RC_GTEST_PROP(Codec, WhatWasEncodedComesBack, (const std::vector<int32_t>& fields, int64_t id, const std::string& records, bool flag)) {
+RC_GTEST_PROP(Codec, WhatWasEncodedComesBack,
+              (const std::vector<int32_t>& fields, int64_t id, const std::string& records,
+               bool flag)) {
   FetchLogRequest request;
   request.follower_server_id = -1;
   request.max_bytes = static_cast<int32_t>(id);
@@ -124,7 +127,8 @@ RC_GTEST_PROP(Codec, WhatWasEncodedComesBack, (const std::vector<int32_t>& field
   RC_ASSERT(again->tables_req[0].table_id == id);
   RC_ASSERT(again->max_bytes == request.max_bytes);
   FetchLogResponse response;
-  response.tables_resp.emplace_back().buckets_resp.emplace_back().records = SharedBytes::Own(records);
+  response.tables_resp.emplace_back().buckets_resp.emplace_back().records =
+      SharedBytes::Own(records);
   const auto fetched = Decode<FetchLogResponse>(SharedBytes::Own(Joined(Encode(response))));
   RC_ASSERT(fetched->tables_resp[0].buckets_resp[0].records->view() == records);
 }

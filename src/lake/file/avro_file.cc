@@ -1,9 +1,9 @@
 #include "lake/file/avro_file.h"
 
-#include <zstd.h>
-
 #include <bit>
 #include <set>
+
+#include <zstd.h>
 
 #include "base/check.h"
 #include "base/coding.h"
@@ -22,7 +22,9 @@ constexpr int kMaxDepth = 32;
 // Our files share one mark: it only has to differ from the data by chance.
 constexpr ByteView kSync("strom-avro-sync!", kSyncBytes);
 
-std::unexpected<Error> Bad(const char* what) { return Err(ErrorCode::kCorrupt, "Avro file: {}", what); }
+std::unexpected<Error> Bad(const char* what) {
+  return Err(ErrorCode::kCorrupt, "Avro file: {}", what);
+}
 
 class AvroReader {
  public:
@@ -41,7 +43,8 @@ class AvroReader {
   bool ok() const { return in_.ok(); }
   bool done() const { return in_.done(); }
 
-  /// One value of the type that `schema` describes. `named` has the records met before, which may be referred to by name.
+  /// One value of the type that `schema` describes. `named` has the records met before, which may
+  /// be referred to by name.
   AvroValue Value(const Json& schema, std::map<std::string, Json>& named, int depth) {
     if (depth > kMaxDepth || !in_.ok()) {
       in_.Fail();
@@ -55,26 +58,31 @@ class AvroReader {
       }
       return Value(schema[static_cast<size_t>(branch)], named, depth + 1);
     }
-    const std::string type = schema.is_string() ? schema.get<std::string>() : JsonOr<std::string>(schema, "type", "");
-    if (schema.is_object() && schema.contains("type") && !schema["type"].is_string()) return Value(schema["type"], named, depth + 1);
+    const std::string type =
+        schema.is_string() ? schema.get<std::string>() : JsonOr<std::string>(schema, "type", "");
+    if (schema.is_object() && schema.contains("type") && !schema["type"].is_string())
+      return Value(schema["type"], named, depth + 1);
     if (type == "null") return {};
     if (type == "boolean") return {Raw(1) == ByteView("\x01", 1)};
     if (type == "int" || type == "long") return {Long()};
     if (type == "float") return {static_cast<double>(in_.Le<float>())};
     if (type == "double") return {in_.Le<double>()};
     if (type == "bytes" || type == "string") return {std::string(Binary())};
-    if (type == "fixed") return {std::string(Raw(static_cast<size_t>(JsonOr<int64_t>(schema, "size", 0))))};
+    if (type == "fixed")
+      return {std::string(Raw(static_cast<size_t>(JsonOr<int64_t>(schema, "size", 0))))};
     if (type == "enum") return {Long()};
     if (type == "array" || type == "map") return Sequence(schema, type == "map", named, depth);
     if (type == "record") return RecordOf(schema, named, depth);
-    if (const auto it = named.find(type); it != named.end()) return RecordOf(it->second, named, depth);
+    if (const auto it = named.find(type); it != named.end())
+      return RecordOf(it->second, named, depth);
     in_.Fail();
     return {};
   }
 
  private:
   AvroValue RecordOf(const Json& schema, std::map<std::string, Json>& named, int depth) {
-    if (const std::string name = JsonOr<std::string>(schema, "name", ""); !name.empty()) named.try_emplace(name, schema);
+    if (const std::string name = JsonOr<std::string>(schema, "name", ""); !name.empty())
+      named.try_emplace(name, schema);
     AvroValue::Record record;
     const auto fields = schema.find("fields");
     if (fields == schema.end() || !fields->is_array()) {
@@ -89,7 +97,8 @@ class AvroReader {
     return {std::move(record)};
   }
 
-  AvroValue Sequence(const Json& schema, bool is_map, std::map<std::string, Json>& named, int depth) {
+  AvroValue Sequence(const Json& schema, bool is_map, std::map<std::string, Json>& named,
+                     int depth) {
     AvroValue::Array items;
     const auto inner = schema.find(is_map ? "values" : "items");
     if (inner == schema.end()) in_.Fail();
@@ -102,7 +111,8 @@ class AvroReader {
       }
       if (count > kMaxItems) in_.Fail();
       for (int64_t i = 0; i < count && in_.ok(); ++i) {
-        // Each item takes at least one byte of what is left but for nulls, which nobody puts into lists.
+        // Each item takes at least one byte of what is left but for nulls, which nobody puts into
+        // lists.
         if (in_.done()) in_.Fail();
         if (is_map) items.push_back({std::string(Binary())});
         items.push_back(Value(*inner, named, depth + 1));
@@ -116,7 +126,8 @@ class AvroReader {
 
 Result<Bytes> Decompress(ByteView block, const std::string& codec) {
   if (codec == "null" || codec.empty()) return Bytes(block);
-  if (codec != "zstandard") return Err(ErrorCode::kUnsupported, "Avro file: codec '{}' is not supported", codec);
+  if (codec != "zstandard")
+    return Err(ErrorCode::kUnsupported, "Avro file: codec '{}' is not supported", codec);
   Bytes out;
   ZSTD_DStream* const stream = ZSTD_createDStream();
   ZSTD_inBuffer input{block.data(), block.size(), 0};
@@ -147,7 +158,8 @@ AvroEncoder& AvroEncoder::Binary(ByteView bytes) {
   return *this;
 }
 
-AvroFileWriter::AvroFileWriter(const std::string& schema_json, std::map<std::string, std::string> metadata) {
+AvroFileWriter::AvroFileWriter(const std::string& schema_json,
+                               std::map<std::string, std::string> metadata) {
   metadata["avro.schema"] = schema_json;
   metadata["avro.codec"] = "zstandard";
   AvroEncoder head;
@@ -166,7 +178,8 @@ void AvroFileWriter::Append(const AvroEncoder& record) {
 void AvroFileWriter::FlushBlock() {
   if (records_ == 0) return;
   Bytes compressed(ZSTD_compressBound(block_.size()), '\0');
-  const size_t size = ZSTD_compress(compressed.data(), compressed.size(), block_.data(), block_.size(), 3);
+  const size_t size =
+      ZSTD_compress(compressed.data(), compressed.size(), block_.data(), block_.size(), 3);
   STROM_CHECK(!ZSTD_isError(size));
   AvroEncoder head;
   head.Long(records_).Binary(ByteView(compressed).substr(0, size));

@@ -15,7 +15,7 @@ namespace strom::lake {
 /// Bytes of Avro values, written in schema order by the caller.
 class AvroEncoder {
  public:
-  AvroEncoder& Long(int64_t value);  // int and long alike
+  AvroEncoder& Long(int64_t value);     // int and long alike
   AvroEncoder& Binary(ByteView bytes);  // bytes and string alike
   AvroEncoder& Branch(int index) { return Long(index); }
   template <class T>
@@ -23,7 +23,9 @@ class AvroEncoder {
     if (!value) return Branch(0);
     return Branch(1).Long(static_cast<int64_t>(*value));
   }
-  AvroEncoder& BlockStart(size_t items) { return items == 0 ? *this : Long(static_cast<int64_t>(items)); }
+  AvroEncoder& BlockStart(size_t items) {
+    return items == 0 ? *this : Long(static_cast<int64_t>(items));
+  }
   AvroEncoder& BlockEnd() { return Long(0); }
   const Bytes& bytes() const { return bytes_; }
 
@@ -31,11 +33,12 @@ class AvroEncoder {
   Bytes bytes_;
 };
 
-/// An Avro object container file in memory; blocks are compressed with zstandard. The schema text is kept as it is given, so
-/// attributes that Avro itself does not know survive.
+/// An Avro object container file in memory; blocks are compressed with zstandard. The schema text
+/// is kept as it is given, so attributes that Avro itself does not know survive.
 class AvroFileWriter {
  public:
-  explicit AvroFileWriter(const std::string& schema_json, std::map<std::string, std::string> metadata = {});
+  explicit AvroFileWriter(const std::string& schema_json,
+                          std::map<std::string, std::string> metadata = {});
   void Append(const AvroEncoder& record);
   Bytes Finish();
 
@@ -46,7 +49,8 @@ class AvroFileWriter {
   int64_t records_ = 0;
 };
 
-/// A decoded value. Records are maps by field name; a null branch is monostate; unions are what they hold.
+/// A decoded value. Records are maps by field name; a null branch is monostate; unions are what
+/// they hold.
 struct AvroValue {
   using Array = std::vector<AvroValue>;
   using Record = std::map<std::string, AvroValue>;
@@ -60,8 +64,9 @@ struct AvroValue {
   const Array& Items() const;       // empty otherwise
 };
 
-/// Reads a whole container file by the schema it carries; codecs null, deflate is not read, zstandard is.
-/// Errors: kCorrupt, kUnsupported. Memory is bounded by a limit on the size of a block.
+/// Reads a whole container file by the schema it carries; codecs null, deflate is not read,
+/// zstandard is. Errors: kCorrupt, kUnsupported. Memory is bounded by a limit on the size of a
+/// block.
 Result<std::vector<AvroValue>> ReadAvroFile(ByteView file);
 
 }  // namespace strom::lake

@@ -1,5 +1,7 @@
 #include "lake/file/data_file_writer.h"
 
+#include <numeric>
+
 #include <arrow/adapters/orc/adapter.h>
 #include <arrow/io/file.h>
 #include <arrow/record_batch.h>
@@ -10,8 +12,6 @@
 #include <parquet/metadata.h>
 #include <parquet/properties.h>
 #include <parquet/statistics.h>
-
-#include <numeric>
 
 #include "base/coding.h"
 #include "io/file_system.h"
@@ -31,11 +31,14 @@ Result<arrow::Compression::type> CompressionOf(const std::string& name) {
   if (name == "snappy") return arrow::Compression::SNAPPY;
   if (name == "lz4") return arrow::Compression::LZ4_HADOOP;
   if (name == "gzip") return arrow::Compression::GZIP;
-  return Err(ErrorCode::kInvalidConfig, "file.compression '{}' is none of zstd, snappy, lz4, gzip, none", name);
+  return Err(ErrorCode::kInvalidConfig,
+             "file.compression '{}' is none of zstd, snappy, lz4, gzip, none", name);
 }
 
-/// A minimum or maximum as Parquet encodes it (plain), as a value of the column. Nothing for types whose order differs.
-std::optional<Value> FromPlain(const DataType& type, parquet::Type::type physical, const std::string& raw) {
+/// A minimum or maximum as Parquet encodes it (plain), as a value of the column. Nothing for types
+/// whose order differs.
+std::optional<Value> FromPlain(const DataType& type, parquet::Type::type physical,
+                               const std::string& raw) {
   const auto integer = [&]() -> std::optional<int64_t> {
     if (physical == parquet::Type::INT32 && raw.size() >= 4) return LoadLe<int32_t>(raw.data());
     if (physical == parquet::Type::INT64 && raw.size() >= 8) return LoadLe<int64_t>(raw.data());
@@ -49,12 +52,15 @@ std::optional<Value> FromPlain(const DataType& type, parquet::Type::type physica
     case TypeRoot::kBigInt:
     case TypeRoot::kDate:
     case TypeRoot::kTime: return integer() ? std::optional(Value{*integer()}) : std::nullopt;
-    case TypeRoot::kFloat: return raw.size() < 4 ? std::nullopt : std::optional(Value{LoadLe<float>(raw.data())});
-    case TypeRoot::kDouble: return raw.size() < 8 ? std::nullopt : std::optional(Value{LoadLe<double>(raw.data())});
+    case TypeRoot::kFloat:
+      return raw.size() < 4 ? std::nullopt : std::optional(Value{LoadLe<float>(raw.data())});
+    case TypeRoot::kDouble:
+      return raw.size() < 8 ? std::nullopt : std::optional(Value{LoadLe<double>(raw.data())});
     case TypeRoot::kChar:
     case TypeRoot::kString: return Value{raw};
     case TypeRoot::kDecimal:
-      if (physical == parquet::Type::FIXED_LEN_BYTE_ARRAY) return Value{record::Decimal{record::FromUnscaledBytes(raw)}};
+      if (physical == parquet::Type::FIXED_LEN_BYTE_ARRAY)
+        return Value{record::Decimal{record::FromUnscaledBytes(raw)}};
       return integer() ? std::optional(Value{record::Decimal{*integer()}}) : std::nullopt;
     case TypeRoot::kTimestamp:
     case TypeRoot::kTimestampLtz: {
@@ -69,7 +75,8 @@ std::optional<Value> FromPlain(const DataType& type, parquet::Type::type physica
 }
 
 bool Less(const Value& a, const Value& b) {
-  if (const auto* x = std::get_if<record::Decimal>(&a.data)) return x->unscaled < b.As<record::Decimal>().unscaled;
+  if (const auto* x = std::get_if<record::Decimal>(&a.data))
+    return x->unscaled < b.As<record::Decimal>().unscaled;
   if (const auto* x = std::get_if<record::Timestamp>(&a.data)) {
     const auto& y = b.As<record::Timestamp>();
     return std::pair(x->millis, x->nanos) < std::pair(y.millis, y.nanos);
@@ -83,7 +90,8 @@ bool Less(const Value& a, const Value& b) {
 }
 
 /// The statistics of one leaf column over all row groups.
-std::optional<ColumnStats> CollectStats(const parquet::FileMetaData& metadata, int leaf, const DataType& type) {
+std::optional<ColumnStats> CollectStats(const parquet::FileMetaData& metadata, int leaf,
+                                        const DataType& type) {
   ColumnStats all;
   bool bounds = true;
   for (int group = 0; group < metadata.num_row_groups(); ++group) {
@@ -112,8 +120,9 @@ std::optional<ColumnStats> CollectStats(const parquet::FileMetaData& metadata, i
 
 int LeafCount(const DataType& type) {
   if (!IsNested(type.root)) return 1;
-  return std::accumulate(type.fields.begin(), type.fields.end(), 0,
-                         [](int sum, const model::RowField& field) { return sum + LeafCount(field.type); });
+  return std::accumulate(
+      type.fields.begin(), type.fields.end(), 0,
+      [](int sum, const model::RowField& field) { return sum + LeafCount(field.type); });
 }
 
 /// The file behind a writer: removed unless it was finished.
@@ -128,7 +137,8 @@ class PendingFile {
   ~PendingFile() {
     if (finished_) return;
     (void)stream_->Close();
-    (void)io::LocalFiles().Remove(path_);  // what cannot be removed is an orphan that no snapshot names
+    (void)io::LocalFiles().Remove(
+        path_);  // what cannot be removed is an orphan that no snapshot names
   }
   PendingFile(const PendingFile&) = delete;
   PendingFile& operator=(const PendingFile&) = delete;
@@ -153,22 +163,30 @@ class PendingFile {
 
 class ParquetWriter final : public DataFileWriter {
  public:
-  static Result<std::unique_ptr<DataFileWriter>> Open(std::unique_ptr<PendingFile> file, const std::shared_ptr<arrow::Schema>& schema,
-                                                      std::vector<DataType> types, const Options& options) {
+  static Result<std::unique_ptr<DataFileWriter>> Open(std::unique_ptr<PendingFile> file,
+                                                      const std::shared_ptr<arrow::Schema>& schema,
+                                                      std::vector<DataType> types,
+                                                      const Options& options) {
     STROM_ASSIGN(const auto compression, CompressionOf(options.compression));
     parquet::WriterProperties::Builder properties;
-    properties.compression(compression)->max_row_group_length(options.row_group_rows)->enable_store_decimal_as_integer();
-    if (compression == arrow::Compression::ZSTD) properties.compression_level(options.compression_level);
+    properties.compression(compression)
+        ->max_row_group_length(options.row_group_rows)
+        ->enable_store_decimal_as_integer();
+    if (compression == arrow::Compression::ZSTD)
+      properties.compression_level(options.compression_level);
     parquet::ArrowWriterProperties::Builder arrow_properties;
     if (options.int96_timestamps) arrow_properties.enable_deprecated_int96_timestamps();
-    auto writer = parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(), file->stream(), properties.build(),
-                                                   arrow_properties.build());
+    auto writer =
+        parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(), file->stream(),
+                                         properties.build(), arrow_properties.build());
     STROM_TRY(FromArrow(writer.status(), "open Parquet file"));
-    return std::unique_ptr<DataFileWriter>(new ParquetWriter(std::move(file), std::move(*writer), std::move(types)));
+    return std::unique_ptr<DataFileWriter>(
+        new ParquetWriter(std::move(file), std::move(*writer), std::move(types)));
   }
 
   Status Write(const arrow::RecordBatch& batch) override {
-    // A row group is held in memory until it is whole: wide rows end it before it has its number of rows.
+    // A row group is held in memory until it is whole: wide rows end it before it has its number of
+    // rows.
     group_bytes_ += arrow::util::TotalBufferSize(batch);
     if (group_bytes_ > kMaxGroupBytes) {
       STROM_TRY(FromArrow(writer_->NewBufferedRowGroup(), "write Parquet"));
@@ -185,7 +203,8 @@ class ParquetWriter final : public DataFileWriter {
     finished.rows = metadata->num_rows();
     int leaf = 0;
     for (const DataType& type : types_) {
-      finished.columns.push_back(IsNested(type.root) ? std::nullopt : CollectStats(*metadata, leaf, type));
+      finished.columns.push_back(IsNested(type.root) ? std::nullopt
+                                                     : CollectStats(*metadata, leaf, type));
       leaf += LeafCount(type);
     }
     STROM_ASSIGN(finished.bytes, file_->Finish());
@@ -193,7 +212,8 @@ class ParquetWriter final : public DataFileWriter {
   }
 
  private:
-  ParquetWriter(std::unique_ptr<PendingFile> file, std::unique_ptr<parquet::arrow::FileWriter> writer, std::vector<DataType> types)
+  ParquetWriter(std::unique_ptr<PendingFile> file,
+                std::unique_ptr<parquet::arrow::FileWriter> writer, std::vector<DataType> types)
       : file_(std::move(file)), writer_(std::move(writer)), types_(std::move(types)) {}
   std::unique_ptr<PendingFile> file_;
   static constexpr int64_t kMaxGroupBytes = 64 << 20;
@@ -204,7 +224,8 @@ class ParquetWriter final : public DataFileWriter {
 
 class OrcWriter final : public DataFileWriter {
  public:
-  static Result<std::unique_ptr<DataFileWriter>> Open(std::unique_ptr<PendingFile> file, std::vector<DataType> types,
+  static Result<std::unique_ptr<DataFileWriter>> Open(std::unique_ptr<PendingFile> file,
+                                                      std::vector<DataType> types,
                                                       const Options& options) {
     STROM_ASSIGN(auto compression, CompressionOf(options.compression));
     if (compression == arrow::Compression::LZ4_HADOOP) compression = arrow::Compression::LZ4;
@@ -212,7 +233,8 @@ class OrcWriter final : public DataFileWriter {
     orc_options.compression = compression;
     auto writer = arrow::adapters::orc::ORCFileWriter::Open(file->stream().get(), orc_options);
     STROM_TRY(FromArrow(writer.status(), "open ORC file"));
-    return std::unique_ptr<DataFileWriter>(new OrcWriter(std::move(file), std::move(*writer), std::move(types)));
+    return std::unique_ptr<DataFileWriter>(
+        new OrcWriter(std::move(file), std::move(*writer), std::move(types)));
   }
   Status Write(const arrow::RecordBatch& batch) override {
     rows_ += batch.num_rows();
@@ -229,7 +251,9 @@ class OrcWriter final : public DataFileWriter {
   }
 
  private:
-  OrcWriter(std::unique_ptr<PendingFile> file, std::unique_ptr<arrow::adapters::orc::ORCFileWriter> writer, std::vector<DataType> types)
+  OrcWriter(std::unique_ptr<PendingFile> file,
+            std::unique_ptr<arrow::adapters::orc::ORCFileWriter> writer,
+            std::vector<DataType> types)
       : file_(std::move(file)), writer_(std::move(writer)), types_(std::move(types)) {}
   std::unique_ptr<PendingFile> file_;
   std::unique_ptr<arrow::adapters::orc::ORCFileWriter> writer_;
@@ -239,10 +263,13 @@ class OrcWriter final : public DataFileWriter {
 
 }  // namespace
 
-Result<std::unique_ptr<DataFileWriter>> OpenDataFile(const std::string& path, const std::shared_ptr<arrow::Schema>& schema,
-                                                     std::vector<DataType> types, const DataFileWriter::Options& options) {
+Result<std::unique_ptr<DataFileWriter>> OpenDataFile(const std::string& path,
+                                                     const std::shared_ptr<arrow::Schema>& schema,
+                                                     std::vector<DataType> types,
+                                                     const DataFileWriter::Options& options) {
   if (options.format != "parquet" && options.format != "orc") {
-    return Err(ErrorCode::kInvalidConfig, "file.format '{}' is not supported; use parquet or orc", options.format);
+    return Err(ErrorCode::kInvalidConfig, "file.format '{}' is not supported; use parquet or orc",
+               options.format);
   }
   STROM_ASSIGN(std::unique_ptr<PendingFile> file, PendingFile::Open(path));
   if (options.format == "orc") return OrcWriter::Open(std::move(file), std::move(types), options);

@@ -1,10 +1,10 @@
 #pragma once
-#include <arrow/type_fwd.h>
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <arrow/type_fwd.h>
 
 #include "base/result.h"
 #include "model/data_type.h"
@@ -26,15 +26,16 @@ struct FinishedFile {
   std::vector<std::optional<ColumnStats>> columns;
 };
 
-/// Writes one data file of Arrow batches. The file is durable when Finish returns; without Finish it is removed.
+/// Writes one data file of Arrow batches. The file is durable when Finish returns; without Finish
+/// it is removed.
 class DataFileWriter {
  public:
   struct Options {
-    std::string format = "parquet";       // parquet, orc
-    std::string compression = "zstd";     // zstd, snappy, lz4, gzip, none
+    std::string format = "parquet";    // parquet, orc
+    std::string compression = "zstd";  // zstd, snappy, lz4, gzip, none
     int compression_level = 1;
     int64_t row_group_rows = 1 << 20;
-    bool int96_timestamps = false;        // for timestamps finer than microseconds
+    bool int96_timestamps = false;  // for timestamps finer than microseconds
   };
   virtual ~DataFileWriter() = default;
   virtual Status Write(const arrow::RecordBatch& batch) = 0;
@@ -42,8 +43,11 @@ class DataFileWriter {
   virtual int64_t bytes_so_far() const = 0;
 };
 
-/// `types`: one a column of `schema`, for the statistics. Errors: kInvalidConfig (unknown format or compression), kIo.
-Result<std::unique_ptr<DataFileWriter>> OpenDataFile(const std::string& path, const std::shared_ptr<arrow::Schema>& schema,
-                                                     std::vector<model::DataType> types, const DataFileWriter::Options& options);
+/// `types`: one a column of `schema`, for the statistics. Errors: kInvalidConfig (unknown format or
+/// compression), kIo.
+Result<std::unique_ptr<DataFileWriter>> OpenDataFile(const std::string& path,
+                                                     const std::shared_ptr<arrow::Schema>& schema,
+                                                     std::vector<model::DataType> types,
+                                                     const DataFileWriter::Options& options);
 
 }  // namespace strom::lake

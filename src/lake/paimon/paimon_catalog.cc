@@ -12,7 +12,9 @@ using model::TypeRoot;
 
 constexpr const char* kOwned[] = {"bucket", "bucket-key", "partition.legacy-name", "path"};
 
-bool IsOwned(const std::string& option) { return std::ranges::find(kOwned, option) != std::end(kOwned); }
+bool IsOwned(const std::string& option) {
+  return std::ranges::find(kOwned, option) != std::end(kOwned);
+}
 
 /// Paimon numbers nested fields after all top-level ones.
 void NumberNested(model::DataType& type, int32_t& highest) {
@@ -36,7 +38,9 @@ Result<std::map<std::string, std::string>> OptionsOf(const model::TableDescripto
     for (const auto& [key, value] : *properties) {
       if (key.starts_with("paimon.")) {
         const std::string own = key.substr(7);
-        if (IsOwned(own)) return Err(ErrorCode::kInvalidConfig, "the option '{}' is set by the system and cannot be given", key);
+        if (IsOwned(own))
+          return Err(ErrorCode::kInvalidConfig,
+                     "the option '{}' is set by the system and cannot be given", key);
         options[own] = value;
       } else if (!key.starts_with("table.datalake.paimon.")) {
         options["fluss." + key] = value;
@@ -55,7 +59,8 @@ Result<std::map<std::string, std::string>> OptionsOf(const model::TableDescripto
 
 Result<TableSchema> SchemaFor(const model::TableDescriptor& descriptor) {
   TableSchema schema;
-  for (const model::Column& column : descriptor.schema.columns) schema.fields.push_back({0, column.name, column.type, column.comment});
+  for (const model::Column& column : descriptor.schema.columns)
+    schema.fields.push_back({0, column.name, column.type, column.comment});
   for (Field& field : SystemFields()) schema.fields.push_back(std::move(field));
   for (Field& field : schema.fields) field.id = ++schema.highest_field_id;
   for (Field& field : schema.fields) NumberNested(field.type, schema.highest_field_id);
@@ -70,11 +75,13 @@ Result<TableSchema> SchemaFor(const model::TableDescriptor& descriptor) {
 
 std::string Columns(const TableSchema& schema) {
   std::vector<std::string> columns;
-  for (const Field& field : schema.fields) columns.push_back(field.name + " " + field.type.ToString());
+  for (const Field& field : schema.fields)
+    columns.push_back(field.name + " " + field.type.ToString());
   return Join(columns, ", ");
 }
 
-/// What keeps `existing` from being the lake table that `expected` describes; empty when nothing does.
+/// What keeps `existing` from being the lake table that `expected` describes; empty when nothing
+/// does.
 std::string Difference(const TableSchema& existing, const TableSchema& expected) {
   const auto same_type = [](const Field& a, const Field& b) {
     model::DataType left = a.type;  // ids are each side's own
@@ -87,12 +94,17 @@ std::string Difference(const TableSchema& existing, const TableSchema& expected)
     return left.ToString() == right.ToString();
   };
   for (size_t i = 0; i < std::max(existing.fields.size(), expected.fields.size()); ++i) {
-    if (i >= existing.fields.size()) return fmt::format("column {} is missing there", expected.fields[i].name);
-    if (i >= expected.fields.size()) return fmt::format("column {} is there and not here", existing.fields[i].name);
+    if (i >= existing.fields.size())
+      return fmt::format("column {} is missing there", expected.fields[i].name);
+    if (i >= expected.fields.size())
+      return fmt::format("column {} is there and not here", existing.fields[i].name);
     const Field& there = existing.fields[i];
     const Field& here = expected.fields[i];
-    if (there.name != here.name) return fmt::format("column {} is {} there, {} here", i + 1, there.name, here.name);
-    if (!same_type(there, here)) return fmt::format("{} is {} there, {} here", there.name, there.type.ToString(), here.type.ToString());
+    if (there.name != here.name)
+      return fmt::format("column {} is {} there, {} here", i + 1, there.name, here.name);
+    if (!same_type(there, here))
+      return fmt::format("{} is {} there, {} here", there.name, there.type.ToString(),
+                         here.type.ToString());
   }
   if (existing.partition_keys != expected.partition_keys) return "the partition keys differ";
   if (existing.primary_keys != expected.primary_keys) return "the primary keys differ";
@@ -102,7 +114,8 @@ std::string Difference(const TableSchema& existing, const TableSchema& expected)
       return it == s.options.end() ? std::string() : it->second;
     };
     if (value(existing) != value(expected)) {
-      return fmt::format("the option {} is '{}' there, '{}' here", option, value(existing), value(expected));
+      return fmt::format("the option {} is '{}' there, '{}' here", option, value(existing),
+                         value(expected));
     }
   }
   return {};
@@ -110,35 +123,42 @@ std::string Difference(const TableSchema& existing, const TableSchema& expected)
 
 class PaimonCatalog final : public LakeCatalog {
  public:
-  PaimonCatalog(io::FileSystem& files, std::string warehouse) : files_(files), warehouse_(std::move(warehouse)) {}
+  PaimonCatalog(io::FileSystem& files, std::string warehouse)
+      : files_(files), warehouse_(std::move(warehouse)) {}
 
   std::string LocationOf(const TablePath& path) const override {
     return fmt::format("{}/{}.db/{}", warehouse_, path.database, path.table);
   }
 
-  Status CreateTable(const TablePath& path, const model::TableDescriptor& descriptor, bool may_have_rows) override {
+  Status CreateTable(const TablePath& path, const model::TableDescriptor& descriptor,
+                     bool may_have_rows) override {
     if (descriptor.has_primary_key()) {
-      return Err(ErrorCode::kInvalidTable, "primary key tables cannot be tiered by this version; create {} without "
-                 "table.datalake.enabled", path.ToString());
+      return Err(ErrorCode::kInvalidTable,
+                 "primary key tables cannot be tiered by this version; create {} without "
+                 "table.datalake.enabled",
+                 path.ToString());
     }
     STROM_ASSIGN(const TableSchema expected, SchemaFor(descriptor));
     const PaimonFiles table(files_, LocationOf(path));
     STROM_ASSIGN(const auto existing, table.LatestSchema());
     if (!existing) {
       const Status created = table.CreateSchema(expected);
-      if (!created && created.error().code == ErrorCode::kAlreadyExists) return CreateTable(path, descriptor, may_have_rows);
+      if (!created && created.error().code == ErrorCode::kAlreadyExists)
+        return CreateTable(path, descriptor, may_have_rows);
       return created;
     }
     if (const std::string difference = Difference(*existing, expected); !difference.empty()) {
       return Err(ErrorCode::kLakeTableAlreadyExist,
-                 "a Paimon table {} that differs exists in {}: {}; it has ({}). Nothing was created; drop it there or use another name",
+                 "a Paimon table {} that differs exists in {}: {}; it has ({}). Nothing was "
+                 "created; drop it there or use another name",
                  path.ToString(), table.dir(), difference, Columns(*existing));
     }
     STROM_ASSIGN(const auto snapshot, table.LatestSnapshotId());
     if (snapshot && !may_have_rows) {
       return Err(ErrorCode::kLakeTableAlreadyExist,
-                 "a Paimon table {} with rows exists in {}. Nothing was created; drop it there or use another name", path.ToString(),
-                 table.dir());
+                 "a Paimon table {} with rows exists in {}. Nothing was created; drop it there or "
+                 "use another name",
+                 path.ToString(), table.dir());
     }
     return {};
   }
@@ -148,7 +168,8 @@ class PaimonCatalog final : public LakeCatalog {
     STROM_ASSIGN(const auto existing, table.LatestSchema());
     if (!existing) return Err(ErrorCode::kNotFound, "the lake table {} is gone", table.dir());
     STROM_ASSIGN(const TableSchema expected, SchemaFor(after));
-    if (Difference(*existing, expected).empty()) return {};  // done before, by an attempt that broke off later
+    if (Difference(*existing, expected).empty())
+      return {};  // done before, by an attempt that broke off later
     TableSchema next = *existing;
     ++next.id;
     next.time_ms = SystemClock().Now();
@@ -157,10 +178,13 @@ class PaimonCatalog final : public LakeCatalog {
       if (next.Find(column.name) != nullptr) continue;
       Field field{++next.highest_field_id, column.name, column.type, column.comment};
       NumberNested(field.type, next.highest_field_id);
-      at = next.fields.insert(std::ranges::find(next.fields, kBucketColumn, &Field::name), std::move(field)) + 1;
+      at = next.fields.insert(std::ranges::find(next.fields, kBucketColumn, &Field::name),
+                              std::move(field)) +
+           1;
     }
     if (const std::string difference = Difference(next, expected); !difference.empty()) {
-      return Err(ErrorCode::kLakeTableAlreadyExist, "the lake table {} was changed by somebody else: {}", table.dir(), difference);
+      return Err(ErrorCode::kLakeTableAlreadyExist,
+                 "the lake table {} was changed by somebody else: {}", table.dir(), difference);
     }
     return table.CreateSchema(next);
   }
@@ -182,7 +206,8 @@ class PaimonCatalog final : public LakeCatalog {
 Result<std::unique_ptr<LakeCatalog>> OpenPaimonCatalog(const CatalogOptions& options) {
   const auto metastore = options.find("metastore");
   if (metastore != options.end() && ToLower(metastore->second) != "filesystem") {
-    return Err(ErrorCode::kUnsupported, "Paimon catalogs of kind '{}' are not supported by this version; use filesystem",
+    return Err(ErrorCode::kUnsupported,
+               "Paimon catalogs of kind '{}' are not supported by this version; use filesystem",
                metastore->second);
   }
   const auto warehouse = options.find("warehouse");

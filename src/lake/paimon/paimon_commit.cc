@@ -7,8 +7,8 @@ namespace strom::lake::paimon {
 namespace {
 
 constexpr int kMaxAttempts = 10;
-constexpr size_t kMergeFrom = 30;                  // manifest.merge-min-count
-constexpr int64_t kFullManifestBytes = 8 << 20;    // manifest.target-file-size
+constexpr size_t kMergeFrom = 30;                // manifest.merge-min-count
+constexpr int64_t kFullManifestBytes = 8 << 20;  // manifest.target-file-size
 
 /// Statistics of the partitions of some entries: readers skip whole manifests by them.
 Result<Stats> PartitionStats(const TableSchema& schema, const std::vector<ManifestEntry>& entries) {
@@ -36,14 +36,17 @@ Result<Stats> PartitionStats(const TableSchema& schema, const std::vector<Manife
       if (high[i].is_null() || less(high[i], row[i])) high[i] = row[i];
     }
   }
-  STROM_ASSIGN(const Bytes low_bytes, record::EncodeAlignedRow(types, low, record::AlignedNulls::kReserveSpace));
-  STROM_ASSIGN(const Bytes high_bytes, record::EncodeAlignedRow(types, high, record::AlignedNulls::kReserveSpace));
+  STROM_ASSIGN(const Bytes low_bytes,
+               record::EncodeAlignedRow(types, low, record::AlignedNulls::kReserveSpace));
+  STROM_ASSIGN(const Bytes high_bytes,
+               record::EncodeAlignedRow(types, high, record::AlignedNulls::kReserveSpace));
   stats.min = SerializeRow(types.size(), low_bytes);
   stats.max = SerializeRow(types.size(), high_bytes);
   return stats;
 }
 
-Result<ManifestMeta> WriteManifest(const PaimonFiles& files, const TableSchema& schema, const std::vector<ManifestEntry>& entries) {
+Result<ManifestMeta> WriteManifest(const PaimonFiles& files, const TableSchema& schema,
+                                   const std::vector<ManifestEntry>& entries) {
   STROM_ASSIGN(const auto written, files.WriteMetadata("manifest", EncodeManifest(entries)));
   ManifestMeta meta;
   meta.file_name = written.name;
@@ -56,9 +59,10 @@ Result<ManifestMeta> WriteManifest(const PaimonFiles& files, const TableSchema& 
   return meta;
 }
 
-/// Joins small manifests once there are many, so that planning stays cheap however many commits there were.
-Status MergeSmall(const PaimonFiles& files, const TableSchema& schema, std::vector<ManifestMeta>& manifests,
-                  std::vector<std::string>& written) {
+/// Joins small manifests once there are many, so that planning stays cheap however many commits
+/// there were.
+Status MergeSmall(const PaimonFiles& files, const TableSchema& schema,
+                  std::vector<ManifestMeta>& manifests, std::vector<std::string>& written) {
   const auto small = [](const ManifestMeta& meta) { return meta.file_size < kFullManifestBytes; };
   if (static_cast<size_t>(std::ranges::count_if(manifests, small)) < kMergeFrom) return {};
   std::vector<ManifestMeta> kept;
@@ -90,16 +94,18 @@ Status MergeSmall(const PaimonFiles& files, const TableSchema& schema, std::vect
 
 }  // namespace
 
-Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema, std::vector<ManifestEntry> entries,
-                            const std::string& offsets_path) {
+Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
+                            std::vector<ManifestEntry> entries, const std::string& offsets_path) {
   std::vector<ManifestMeta> delta;
   if (!entries.empty()) {
     STROM_ASSIGN(ManifestMeta meta, WriteManifest(files, schema, entries));
     delta.push_back(std::move(meta));
   }
-  STROM_ASSIGN(const auto delta_list, files.WriteMetadata("manifest-list", EncodeManifestList(delta)));
+  STROM_ASSIGN(const auto delta_list,
+               files.WriteMetadata("manifest-list", EncodeManifestList(delta)));
   int64_t added = 0;
-  for (const ManifestEntry& entry : entries) added += entry.is_delete ? -entry.row_count : entry.row_count;
+  for (const ManifestEntry& entry : entries)
+    added += entry.is_delete ? -entry.row_count : entry.row_count;
 
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     std::vector<std::string> of_attempt;  // to be removed when the attempt is lost
@@ -119,7 +125,8 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
       if (latest.schema_id == schema.id) next.statistics = latest.statistics;
       STROM_TRY(MergeSmall(files, schema, base, of_attempt));
     }
-    STROM_ASSIGN(const auto base_list, files.WriteMetadata("manifest-list", EncodeManifestList(base)));
+    STROM_ASSIGN(const auto base_list,
+                 files.WriteMetadata("manifest-list", EncodeManifestList(base)));
     of_attempt.push_back(base_list.name);
     next.schema_id = schema.id;
     next.base_manifest_list = base_list.name;
@@ -140,7 +147,8 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
     }
     files.Remove(of_attempt);
   }
-  return Err(ErrorCode::kConflict, "{}: other committers were faster {} times", files.dir(), kMaxAttempts);
+  return Err(ErrorCode::kConflict, "{}: other committers were faster {} times", files.dir(),
+             kMaxAttempts);
 }
 
 }  // namespace strom::lake::paimon

@@ -14,12 +14,14 @@ namespace {
 std::optional<int64_t> IdIn(const std::string& name, std::string_view prefix) {
   if (!name.starts_with(prefix)) return std::nullopt;
   int64_t id = 0;
-  const auto [end, fault] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), id);
+  const auto [end, fault] =
+      std::from_chars(name.data() + prefix.size(), name.data() + name.size(), id);
   if (fault != std::errc() || end != name.data() + name.size()) return std::nullopt;
   return id;
 }
 
-Result<std::vector<int64_t>> IdsIn(io::FileSystem& files, const std::string& dir, std::string_view prefix) {
+Result<std::vector<int64_t>> IdsIn(io::FileSystem& files, const std::string& dir,
+                                   std::string_view prefix) {
   std::vector<int64_t> ids;
   const auto listed = files.List(dir);
   if (!listed && listed.error().code == ErrorCode::kNotFound) return ids;
@@ -56,7 +58,8 @@ Result<std::optional<TableSchema>> PaimonFiles::LatestSchema() const {
 }
 
 Result<TableSchema> PaimonFiles::ReadSchema(int64_t id) const {
-  STROM_ASSIGN(const Bytes content, io::ReadWholeFile(files_, fmt::format("{}/schema/schema-{}", dir_, id)));
+  STROM_ASSIGN(const Bytes content,
+               io::ReadWholeFile(files_, fmt::format("{}/schema/schema-{}", dir_, id)));
   auto schema = SchemaFromJson(content);
   if (!schema) return std::unexpected(schema.error().In(dir_));
   return schema;
@@ -64,7 +67,8 @@ Result<TableSchema> PaimonFiles::ReadSchema(int64_t id) const {
 
 Status PaimonFiles::CreateSchema(const TableSchema& schema) const {
   STROM_TRY(files_.MakeDirectories(dir_ + "/schema"));
-  return io::CreateFileExclusively(files_, fmt::format("{}/schema/schema-{}", dir_, schema.id), SchemaToJson(schema));
+  return io::CreateFileExclusively(files_, fmt::format("{}/schema/schema-{}", dir_, schema.id),
+                                   SchemaToJson(schema));
 }
 
 Result<std::optional<int64_t>> PaimonFiles::LatestSnapshotId() const {
@@ -74,8 +78,10 @@ Result<std::optional<int64_t>> PaimonFiles::LatestSnapshotId() const {
     const auto [end, fault] = std::from_chars(hint->data(), hint->data() + hint->size(), id);
     if (fault == std::errc() && end != hint->data()) {
       // The hint may lag behind: it is the newest only when the next one is not there.
-      STROM_ASSIGN(const bool newer, files_.Exists(fmt::format("{}/snapshot/snapshot-{}", dir_, id + 1)));
-      STROM_ASSIGN(const bool there, files_.Exists(fmt::format("{}/snapshot/snapshot-{}", dir_, id)));
+      STROM_ASSIGN(const bool newer,
+                   files_.Exists(fmt::format("{}/snapshot/snapshot-{}", dir_, id + 1)));
+      STROM_ASSIGN(const bool there,
+                   files_.Exists(fmt::format("{}/snapshot/snapshot-{}", dir_, id)));
       if (there && !newer) return id;
     }
   }
@@ -83,10 +89,13 @@ Result<std::optional<int64_t>> PaimonFiles::LatestSnapshotId() const {
   return ids.empty() ? std::nullopt : std::optional(ids.back());
 }
 
-Result<std::vector<int64_t>> PaimonFiles::SnapshotIds() const { return IdsIn(files_, dir_ + "/snapshot", "snapshot-"); }
+Result<std::vector<int64_t>> PaimonFiles::SnapshotIds() const {
+  return IdsIn(files_, dir_ + "/snapshot", "snapshot-");
+}
 
 Result<Snapshot> PaimonFiles::ReadSnapshot(int64_t id) const {
-  STROM_ASSIGN(const Bytes content, io::ReadWholeFile(files_, fmt::format("{}/snapshot/snapshot-{}", dir_, id)));
+  STROM_ASSIGN(const Bytes content,
+               io::ReadWholeFile(files_, fmt::format("{}/snapshot/snapshot-{}", dir_, id)));
   auto snapshot = SnapshotFromJson(content);
   if (!snapshot) return std::unexpected(snapshot.error().In(dir_));
   return snapshot;
@@ -94,7 +103,8 @@ Result<Snapshot> PaimonFiles::ReadSnapshot(int64_t id) const {
 
 Status PaimonFiles::CreateSnapshot(const Snapshot& snapshot) const {
   STROM_TRY(files_.MakeDirectories(dir_ + "/snapshot"));
-  STROM_TRY(io::CreateFileExclusively(files_, fmt::format("{}/snapshot/snapshot-{}", dir_, snapshot.id), SnapshotToJson(snapshot)));
+  STROM_TRY(io::CreateFileExclusively(
+      files_, fmt::format("{}/snapshot/snapshot-{}", dir_, snapshot.id), SnapshotToJson(snapshot)));
   // Hints only: readers find the newest without them.
   (void)io::WriteFileAtomically(files_, dir_ + "/snapshot/LATEST", std::to_string(snapshot.id));
   if (snapshot.id == 1) (void)io::WriteFileAtomically(files_, dir_ + "/snapshot/EARLIEST", "1");
@@ -115,7 +125,8 @@ Result<std::vector<ManifestEntry>> PaimonFiles::ReadManifest(const std::string& 
   return entries;
 }
 
-Result<PaimonFiles::Written> PaimonFiles::WriteMetadata(const std::string& prefix, ByteView content) const {
+Result<PaimonFiles::Written> PaimonFiles::WriteMetadata(const std::string& prefix,
+                                                        ByteView content) const {
   STROM_TRY(files_.MakeDirectories(dir_ + "/manifest"));
   const std::string name = prefix + "-" + NewUuid() + "-0";
   STROM_TRY(io::WriteFileAtomically(files_, dir_ + "/manifest/" + name, content));
@@ -123,7 +134,8 @@ Result<PaimonFiles::Written> PaimonFiles::WriteMetadata(const std::string& prefi
 }
 
 void PaimonFiles::Remove(const std::vector<std::string>& manifest_names) const {
-  for (const std::string& name : manifest_names) (void)files_.Remove(dir_ + "/manifest/" + name);  // orphans do no harm
+  for (const std::string& name : manifest_names)
+    (void)files_.Remove(dir_ + "/manifest/" + name);  // orphans do no harm
 }
 
 Result<std::vector<ManifestEntry>> PaimonFiles::LiveEntries(const Snapshot& snapshot) const {
@@ -154,7 +166,8 @@ Result<std::vector<ManifestEntry>> PaimonFiles::LiveEntries(const Snapshot& snap
   return live;
 }
 
-Result<std::string> PaimonFiles::PartitionDir(const TableSchema& schema, ByteView serialized_partition) {
+Result<std::string> PaimonFiles::PartitionDir(const TableSchema& schema,
+                                              ByteView serialized_partition) {
   const std::vector<model::DataType> types = schema.PartitionTypes();
   if (types.empty()) return std::string();
   STROM_ASSIGN(const ByteView row_bytes, DeserializeRow(serialized_partition));
@@ -176,8 +189,9 @@ Result<std::string> PaimonFiles::PartitionDir(const TableSchema& schema, ByteVie
           break;
         }
         default:
-          return Err(ErrorCode::kUnsupported, "a lake table cannot be partitioned by '{}' of type {}", schema.partition_keys[i],
-                     types[i].ToString());
+          return Err(ErrorCode::kUnsupported,
+                     "a lake table cannot be partitioned by '{}' of type {}",
+                     schema.partition_keys[i], types[i].ToString());
       }
     }
     if (i > 0) dir += "/";

@@ -9,7 +9,8 @@
 
 namespace strom::lake::paimon {
 
-/// The metadata files of one Paimon table directory. Stateless: what others write is seen at the next call.
+/// The metadata files of one Paimon table directory. Stateless: what others write is seen at the
+/// next call.
 class PaimonFiles {
  public:
   PaimonFiles(io::FileSystem& files, std::string dir) : files_(files), dir_(std::move(dir)) {}
@@ -44,7 +45,8 @@ class PaimonFiles {
   /// Every live file of a snapshot: base and delta lists merged.
   Result<std::vector<ManifestEntry>> LiveEntries(const Snapshot& snapshot) const;
 
-  /// "k=v/k=v" for a partition, escaped as Paimon does. Errors: kUnsupported for key types whose text form is not fixed.
+  /// "k=v/k=v" for a partition, escaped as Paimon does. Errors: kUnsupported for key types whose
+  /// text form is not fixed.
   static Result<std::string> PartitionDir(const TableSchema& schema, ByteView serialized_partition);
 
  private:

@@ -58,7 +58,9 @@ Stats DecodeStats(const AvroValue& value) {
   return stats;
 }
 
-Stats EmptyStats() { return {EmptyRow(), EmptyRow(), {}}; }
+Stats EmptyStats() {
+  return {EmptyRow(), EmptyRow(), {}};
+}
 
 std::map<std::string, std::string> StringMap(const Json& json, const char* key) {
   std::map<std::string, std::string> out;
@@ -133,15 +135,18 @@ Result<TableSchema> SchemaFromJson(ByteView text) {
   TableSchema schema;
   STROM_ASSIGN(schema.id, JsonInt(json, "id"));
   const auto fields = json.find("fields");
-  if (fields == json.end() || !fields->is_array()) return Err(ErrorCode::kCorrupt, "Paimon schema: no fields");
+  if (fields == json.end() || !fields->is_array())
+    return Err(ErrorCode::kCorrupt, "Paimon schema: no fields");
   for (const Json& item : *fields) {
     Field field;
     STROM_ASSIGN(const int64_t id, JsonInt(item, "id"));
     field.id = static_cast<int32_t>(id);
     STROM_ASSIGN(field.name, JsonString(item, "name"));
-    if (!item.contains("type")) return Err(ErrorCode::kCorrupt, "Paimon schema: field '{}' has no type", field.name);
+    if (!item.contains("type"))
+      return Err(ErrorCode::kCorrupt, "Paimon schema: field '{}' has no type", field.name);
     STROM_ASSIGN(field.type, TypeFromJson(item["type"]));
-    if (item.contains("description")) field.description = JsonOr<std::string>(item, "description", "");
+    if (item.contains("description"))
+      field.description = JsonOr<std::string>(item, "description", "");
     schema.fields.push_back(std::move(field));
   }
   schema.highest_field_id = JsonOr<int32_t>(json, "highestFieldId", -1);
@@ -154,11 +159,17 @@ Result<TableSchema> SchemaFromJson(ByteView text) {
 }
 
 std::string SnapshotToJson(const Snapshot& snapshot) {
-  Json json{{"version", 3}, {"id", snapshot.id}, {"schemaId", snapshot.schema_id}, {"baseManifestList", snapshot.base_manifest_list}};
-  if (snapshot.base_manifest_list_size) json["baseManifestListSize"] = *snapshot.base_manifest_list_size;
+  Json json{{"version", 3},
+            {"id", snapshot.id},
+            {"schemaId", snapshot.schema_id},
+            {"baseManifestList", snapshot.base_manifest_list}};
+  if (snapshot.base_manifest_list_size)
+    json["baseManifestListSize"] = *snapshot.base_manifest_list_size;
   json["deltaManifestList"] = snapshot.delta_manifest_list;
-  if (snapshot.delta_manifest_list_size) json["deltaManifestListSize"] = *snapshot.delta_manifest_list_size;
-  if (snapshot.changelog_manifest_list) json["changelogManifestList"] = *snapshot.changelog_manifest_list;
+  if (snapshot.delta_manifest_list_size)
+    json["deltaManifestListSize"] = *snapshot.delta_manifest_list_size;
+  if (snapshot.changelog_manifest_list)
+    json["changelogManifestList"] = *snapshot.changelog_manifest_list;
   if (snapshot.index_manifest) json["indexManifest"] = *snapshot.index_manifest;
   json["commitUser"] = snapshot.commit_user;
   json["commitIdentifier"] = snapshot.commit_identifier;
@@ -203,19 +214,37 @@ Result<Snapshot> SnapshotFromJson(ByteView text) {
 }
 
 std::string ManifestEntry::Identity() const {
-  return fmt::format("{}/{}/{}/{}/{}", ToHex(partition), bucket, level, file_name, external_path.value_or(""));
+  return fmt::format("{}/{}/{}/{}/{}", ToHex(partition), bucket, level, file_name,
+                     external_path.value_or(""));
 }
 
 Bytes EncodeManifest(const std::vector<ManifestEntry>& entries) {
   AvroFileWriter file(kManifestSchema);
   for (const ManifestEntry& entry : entries) {
     AvroEncoder out;
-    out.Long(kManifestVersion).Long(entry.is_delete ? 1 : 0).Binary(entry.partition).Long(entry.bucket).Long(entry.total_buckets);
-    out.Binary(entry.file_name).Long(entry.file_size).Long(entry.row_count).Binary(EmptyRow()).Binary(EmptyRow());
+    out.Long(kManifestVersion)
+        .Long(entry.is_delete ? 1 : 0)
+        .Binary(entry.partition)
+        .Long(entry.bucket)
+        .Long(entry.total_buckets);
+    out.Binary(entry.file_name)
+        .Long(entry.file_size)
+        .Long(entry.row_count)
+        .Binary(EmptyRow())
+        .Binary(EmptyRow());
     EncodeStats(out, EmptyStats());
     EncodeStats(out, entry.value_stats);
-    out.Long(entry.min_sequence).Long(entry.max_sequence).Long(entry.schema_id).Long(entry.level).BlockEnd();
-    out.Branch(1).Long(entry.creation_ms).OptionalLong(entry.delete_rows).Branch(0).Branch(1).Long(0);
+    out.Long(entry.min_sequence)
+        .Long(entry.max_sequence)
+        .Long(entry.schema_id)
+        .Long(entry.level)
+        .BlockEnd();
+    out.Branch(1)
+        .Long(entry.creation_ms)
+        .OptionalLong(entry.delete_rows)
+        .Branch(0)
+        .Branch(1)
+        .Long(0);
     if (entry.value_stats_columns) {
       out.Branch(1).BlockStart(entry.value_stats_columns->size());
       for (const std::string& column : *entry.value_stats_columns) out.Binary(column);
@@ -245,13 +274,15 @@ Result<std::vector<ManifestEntry>> DecodeManifest(ByteView bytes) {
     entry.total_buckets = static_cast<int32_t>(record["_TOTAL_BUCKETS"].Long());
     const AvroValue& file = record["_FILE"];
     entry.file_name = file["_FILE_NAME"].Text();
-    if (entry.file_name.empty()) return Err(ErrorCode::kCorrupt, "Paimon manifest: an entry names no file");
+    if (entry.file_name.empty())
+      return Err(ErrorCode::kCorrupt, "Paimon manifest: an entry names no file");
     entry.file_size = file["_FILE_SIZE"].Long();
     entry.row_count = file["_ROW_COUNT"].Long();
     entry.value_stats = DecodeStats(file["_VALUE_STATS"]);
     if (!file["_VALUE_STATS_COLS"].is_null()) {
       entry.value_stats_columns.emplace();
-      for (const AvroValue& column : file["_VALUE_STATS_COLS"].Items()) entry.value_stats_columns->push_back(column.Text());
+      for (const AvroValue& column : file["_VALUE_STATS_COLS"].Items())
+        entry.value_stats_columns->push_back(column.Text());
     }
     entry.min_sequence = file["_MIN_SEQUENCE_NUMBER"].Long();
     entry.max_sequence = file["_MAX_SEQUENCE_NUMBER"].Long();
@@ -269,7 +300,11 @@ Bytes EncodeManifestList(const std::vector<ManifestMeta>& manifests) {
   AvroFileWriter file(kManifestListSchema);
   for (const ManifestMeta& meta : manifests) {
     AvroEncoder out;
-    out.Long(kManifestVersion).Binary(meta.file_name).Long(meta.file_size).Long(meta.added_files).Long(meta.deleted_files);
+    out.Long(kManifestVersion)
+        .Binary(meta.file_name)
+        .Long(meta.file_size)
+        .Long(meta.added_files)
+        .Long(meta.deleted_files);
     EncodeStats(out, meta.partition_stats);
     out.Long(meta.schema_id).Branch(0).Branch(0).Branch(0).Branch(0);
     file.Append(out);
@@ -281,9 +316,11 @@ Result<std::vector<ManifestMeta>> DecodeManifestList(ByteView bytes) {
   STROM_ASSIGN(const std::vector<AvroValue> records, ReadAvroFile(bytes));
   std::vector<ManifestMeta> manifests;
   for (const AvroValue& record : records) {
-    manifests.push_back({record["_FILE_NAME"].Text(), record["_FILE_SIZE"].Long(), record["_NUM_ADDED_FILES"].Long(),
-                         record["_NUM_DELETED_FILES"].Long(), DecodeStats(record["_PARTITION_STATS"]), record["_SCHEMA_ID"].Long()});
-    if (manifests.back().file_name.empty()) return Err(ErrorCode::kCorrupt, "Paimon manifest list: an entry names no file");
+    manifests.push_back({record["_FILE_NAME"].Text(), record["_FILE_SIZE"].Long(),
+                         record["_NUM_ADDED_FILES"].Long(), record["_NUM_DELETED_FILES"].Long(),
+                         DecodeStats(record["_PARTITION_STATS"]), record["_SCHEMA_ID"].Long()});
+    if (manifests.back().file_name.empty())
+      return Err(ErrorCode::kCorrupt, "Paimon manifest list: an entry names no file");
   }
   return manifests;
 }
@@ -295,7 +332,9 @@ Bytes SerializeRow(size_t arity, ByteView aligned_row) {
   return out;
 }
 
-Bytes EmptyRow() { return SerializeRow(0, Bytes(8, '\0')); }
+Bytes EmptyRow() {
+  return SerializeRow(0, Bytes(8, '\0'));
+}
 
 Result<ByteView> DeserializeRow(ByteView serialized) {
   if (serialized.size() < 4) return Err(ErrorCode::kCorrupt, "a serialized row is cut");

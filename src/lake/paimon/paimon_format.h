@@ -12,7 +12,8 @@
 
 namespace strom::lake::paimon {
 
-// The documents of a Paimon table (docs/formats/paimon.md; Paimon 1.3 and 1.4, schema version 3, snapshot version 3).
+// The documents of a Paimon table (docs/formats/paimon.md; Paimon 1.3 and 1.4, schema version 3,
+// snapshot version 3).
 
 inline constexpr const char* kBucketColumn = "__bucket";
 inline constexpr const char* kOffsetColumn = "__offset";
@@ -66,7 +67,8 @@ struct Snapshot {
   std::optional<int64_t> watermark;
   std::optional<std::string> statistics;
   std::map<std::string, std::string> properties;
-  // Sizes are written for readers that fetch the lists at once; they may be absent in what others wrote.
+  // Sizes are written for readers that fetch the lists at once; they may be absent in what others
+  // wrote.
   std::optional<int64_t> base_manifest_list_size;
   std::optional<int64_t> delta_manifest_list_size;
 };

@@ -14,9 +14,11 @@ bool IsSystemColumn(const std::string& name) {
 
 class PaimonTable final : public LakeTable {
  public:
-  PaimonTable(PaimonFiles files, TableSchema schema) : files_(std::move(files)), schema_(std::move(schema)) {}
+  PaimonTable(PaimonFiles files, TableSchema schema)
+      : files_(std::move(files)), schema_(std::move(schema)) {}
 
-  Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows, int32_t bucket) override {
+  Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows,
+                                                int32_t bucket) override {
     return OpenWriter(files_, schema_, rows, bucket);
   }
 
@@ -27,7 +29,8 @@ class PaimonTable final : public LakeTable {
   }
 
   void Discard(const LakeFiles& files) override {
-    for (const auto& file : files) (void)files_.files().Remove(PathOf(*file));  // an orphan does no harm
+    for (const auto& file : files)
+      (void)files_.files().Remove(PathOf(*file));  // an orphan does no harm
   }
 
   Result<std::optional<OwnCommit>> LatestOwnCommit() override {
@@ -37,7 +40,8 @@ class PaimonTable final : public LakeTable {
       if (snapshot.commit_user != kCommitUser) continue;
       const auto offsets = snapshot.properties.find(kOffsetsProperty);
       if (offsets == snapshot.properties.end()) {
-        return Err(ErrorCode::kCorrupt, "{}: snapshot {} of the tiering service has no {}", files_.dir(), *it, kOffsetsProperty);
+        return Err(ErrorCode::kCorrupt, "{}: snapshot {} of the tiering service has no {}",
+                   files_.dir(), *it, kOffsetsProperty);
       }
       return OwnCommit{*it, offsets->second};
     }
@@ -51,9 +55,9 @@ class PaimonTable final : public LakeTable {
     for (const ManifestEntry& entry : entries) {
       DataFile file;
       STROM_ASSIGN(file.partition, PaimonFiles::PartitionDir(schema_, entry.partition));
-      file.path = entry.external_path.value_or(fmt::format("{}/{}bucket-{}/{}", files_.dir(),
-                                                           file.partition.empty() ? "" : file.partition + "/", entry.bucket,
-                                                           entry.file_name));
+      file.path = entry.external_path.value_or(fmt::format(
+          "{}/{}bucket-{}/{}", files_.dir(), file.partition.empty() ? "" : file.partition + "/",
+          entry.bucket, entry.file_name));
       file.format = entry.file_name.substr(entry.file_name.rfind('.') + 1);
       file.rows = entry.row_count;
       file.bytes = entry.file_size;
@@ -72,10 +76,12 @@ class PaimonTable final : public LakeTable {
     std::vector<SnapshotInfo> infos;
     for (const int64_t id : ids) {
       const auto snapshot = files_.ReadSnapshot(id);
-      if (!snapshot && snapshot.error().code == ErrorCode::kNotFound) continue;  // expired meanwhile
+      if (!snapshot && snapshot.error().code == ErrorCode::kNotFound)
+        continue;  // expired meanwhile
       if (!snapshot) return std::unexpected(snapshot.error());
-      infos.push_back({snapshot->id, snapshot->schema_id, snapshot->commit_user, snapshot->commit_kind, snapshot->time_ms,
-                       snapshot->total_records, snapshot->delta_records});
+      infos.push_back({snapshot->id, snapshot->schema_id, snapshot->commit_user,
+                       snapshot->commit_kind, snapshot->time_ms, snapshot->total_records,
+                       snapshot->delta_records});
     }
     return infos;
   }
@@ -110,7 +116,9 @@ Status CheckWritable(const TableSchema& schema) {
       case model::TypeRoot::kInt:
       case model::TypeRoot::kBigInt:
       case model::TypeRoot::kDate: break;
-      default: return Err(ErrorCode::kInvalidTable, "a lake table cannot be partitioned by a column of type {}", type.ToString());
+      default:
+        return Err(ErrorCode::kInvalidTable,
+                   "a lake table cannot be partitioned by a column of type {}", type.ToString());
     }
   }
   return {};

@@ -14,13 +14,17 @@ struct Name {
   const char* text;
   TypeRoot root;
 };
-constexpr Name kNames[] = {{"BOOLEAN", TypeRoot::kBoolean}, {"TINYINT", TypeRoot::kTinyInt}, {"SMALLINT", TypeRoot::kSmallInt},
-                           {"INT", TypeRoot::kInt},         {"INTEGER", TypeRoot::kInt},     {"BIGINT", TypeRoot::kBigInt},
-                           {"FLOAT", TypeRoot::kFloat},     {"DOUBLE", TypeRoot::kDouble},   {"CHAR", TypeRoot::kChar},
-                           {"VARCHAR", TypeRoot::kString},  {"STRING", TypeRoot::kString},   {"DECIMAL", TypeRoot::kDecimal},
-                           {"DATE", TypeRoot::kDate},       {"TIME", TypeRoot::kTime},       {"TIMESTAMP", TypeRoot::kTimestamp},
-                           {"TIMESTAMP_LTZ", TypeRoot::kTimestampLtz}, {"BINARY", TypeRoot::kBinary},
-                           {"VARBINARY", TypeRoot::kBytes}, {"BYTES", TypeRoot::kBytes}};
+constexpr Name kNames[] = {
+    {"BOOLEAN", TypeRoot::kBoolean},     {"TINYINT", TypeRoot::kTinyInt},
+    {"SMALLINT", TypeRoot::kSmallInt},   {"INT", TypeRoot::kInt},
+    {"INTEGER", TypeRoot::kInt},         {"BIGINT", TypeRoot::kBigInt},
+    {"FLOAT", TypeRoot::kFloat},         {"DOUBLE", TypeRoot::kDouble},
+    {"CHAR", TypeRoot::kChar},           {"VARCHAR", TypeRoot::kString},
+    {"STRING", TypeRoot::kString},       {"DECIMAL", TypeRoot::kDecimal},
+    {"DATE", TypeRoot::kDate},           {"TIME", TypeRoot::kTime},
+    {"TIMESTAMP", TypeRoot::kTimestamp}, {"TIMESTAMP_LTZ", TypeRoot::kTimestampLtz},
+    {"BINARY", TypeRoot::kBinary},       {"VARBINARY", TypeRoot::kBytes},
+    {"BYTES", TypeRoot::kBytes}};
 constexpr std::string_view kNotNull = " NOT NULL";
 constexpr std::string_view kWithZone = " WITH LOCAL TIME ZONE";
 
@@ -42,10 +46,14 @@ Result<DataType> FromText(std::string text) {
     }
     text.resize(open);
   }
-  const auto* const it = std::ranges::find(kNames, text, [](const Name& n) { return std::string_view(n.text); });
-  if (it == std::end(kNames)) return Err(ErrorCode::kUnsupported, "Paimon type '{}' is not supported", text);
+  const auto* const it =
+      std::ranges::find(kNames, text, [](const Name& n) { return std::string_view(n.text); });
+  if (it == std::end(kNames))
+    return Err(ErrorCode::kUnsupported, "Paimon type '{}' is not supported", text);
   type.root = zoned ? TypeRoot::kTimestampLtz : it->root;
-  const auto number = [&](size_t i, int32_t fallback) { return i < numbers.size() ? numbers[i] : fallback; };
+  const auto number = [&](size_t i, int32_t fallback) {
+    return i < numbers.size() ? numbers[i] : fallback;
+  };
   switch (type.root) {
     case TypeRoot::kChar:
     case TypeRoot::kBinary: type.length = number(0, 1); break;
@@ -66,9 +74,12 @@ Result<DataType> FromText(std::string text) {
 Json TypeToJson(const DataType& type) {
   const std::string suffix(type.nullable ? "" : kNotNull);
   switch (type.root) {
-    case TypeRoot::kArray: return Json{{"type", "ARRAY" + suffix}, {"element", TypeToJson(type.element())}};
+    case TypeRoot::kArray:
+      return Json{{"type", "ARRAY" + suffix}, {"element", TypeToJson(type.element())}};
     case TypeRoot::kMap:
-      return Json{{"type", "MAP" + suffix}, {"key", TypeToJson(type.key())}, {"value", TypeToJson(type.value())}};
+      return Json{{"type", "MAP" + suffix},
+                  {"key", TypeToJson(type.key())},
+                  {"value", TypeToJson(type.value())}};
     case TypeRoot::kRow: {
       Json fields = Json::array();
       for (const model::RowField& field : type.fields) {
@@ -78,8 +89,11 @@ Json TypeToJson(const DataType& type) {
       }
       return Json{{"type", "ROW" + suffix}, {"fields", std::move(fields)}};
     }
-    case TypeRoot::kTime: return Json("TIME(0)" + suffix);  // the published mapping; the milliseconds are kept in the data
-    case TypeRoot::kTimestampLtz: return Json(fmt::format("TIMESTAMP({}){}{}", type.precision, kWithZone, suffix));
+    case TypeRoot::kTime:
+      return Json("TIME(0)" +
+                  suffix);  // the published mapping; the milliseconds are kept in the data
+    case TypeRoot::kTimestampLtz:
+      return Json(fmt::format("TIMESTAMP({}){}{}", type.precision, kWithZone, suffix));
     default: return Json(type.ToString());
   }
 }
@@ -110,7 +124,8 @@ Result<DataType> TypeFromJson(const Json& json) {
     for (const Json& item : json["fields"]) {
       model::RowField field;
       STROM_ASSIGN(field.name, JsonString(item, "name"));
-      if (!item.contains("type")) return Err(ErrorCode::kCorrupt, "Paimon type: field '{}' has no type", field.name);
+      if (!item.contains("type"))
+        return Err(ErrorCode::kCorrupt, "Paimon type: field '{}' has no type", field.name);
       STROM_ASSIGN(field.type, TypeFromJson(item["type"]));
       field.id = JsonOr<int32_t>(item, "id", -1);
       type.fields.push_back(std::move(field));

@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include <arrow/array.h>
 #include <arrow/array/builder_primitive.h>
 #include <arrow/array/util.h>
@@ -7,8 +9,6 @@
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
-
-#include <numeric>
 
 #include "base/text.h"
 #include "base/uuid.h"
@@ -24,8 +24,9 @@ using model::DataType;
 using model::TypeRoot;
 using record::FromArrow;
 
-constexpr int32_t kElementIds = 536870911;  // where Paimon's ids of list elements and map entries begin
-constexpr size_t kStatsChars = 16;          // metadata.stats-mode truncate(16)
+constexpr int32_t kElementIds =
+    536870911;                      // where Paimon's ids of list elements and map entries begin
+constexpr size_t kStatsChars = 16;  // metadata.stats-mode truncate(16)
 
 class PaimonFile final : public LakeFile {
  public:
@@ -47,23 +48,31 @@ std::shared_ptr<arrow::DataType> FileType(const DataType& type, int32_t field_id
     case TypeRoot::kTime: return arrow::time32(arrow::TimeUnit::MILLI);
     case TypeRoot::kTimestamp:
     case TypeRoot::kTimestampLtz: {
-      const auto unit = type.precision <= 3 ? arrow::TimeUnit::MILLI : type.precision <= 6 ? arrow::TimeUnit::MICRO : arrow::TimeUnit::NANO;
-      return type.root == TypeRoot::kTimestamp ? arrow::timestamp(unit) : arrow::timestamp(unit, "UTC");
+      const auto unit = type.precision <= 3   ? arrow::TimeUnit::MILLI
+                        : type.precision <= 6 ? arrow::TimeUnit::MICRO
+                                              : arrow::TimeUnit::NANO;
+      return type.root == TypeRoot::kTimestamp ? arrow::timestamp(unit)
+                                               : arrow::timestamp(unit, "UTC");
     }
     case TypeRoot::kArray: {
-      const auto element = arrow::field("element", FileType(type.element(), field_id, depth + 1), type.element().nullable);
+      const auto element = arrow::field("element", FileType(type.element(), field_id, depth + 1),
+                                        type.element().nullable);
       return arrow::list(WithId(element, kElementIds + field_id * 1024 + depth + 1));
     }
     case TypeRoot::kMap: {
       const auto key = arrow::field("key", FileType(type.key(), field_id, depth + 1), false);
-      const auto value = arrow::field("value", FileType(type.value(), field_id, depth + 1), type.value().nullable);
-      return std::make_shared<arrow::MapType>(WithId(key, kElementIds - (field_id * 1024 + depth + 1)),
-                                              WithId(value, kElementIds + field_id * 1024 + depth + 1));
+      const auto value =
+          arrow::field("value", FileType(type.value(), field_id, depth + 1), type.value().nullable);
+      return std::make_shared<arrow::MapType>(
+          WithId(key, kElementIds - (field_id * 1024 + depth + 1)),
+          WithId(value, kElementIds + field_id * 1024 + depth + 1));
     }
     case TypeRoot::kRow: {
       arrow::FieldVector fields;
       for (const model::RowField& field : type.fields) {
-        fields.push_back(WithId(arrow::field(field.name, FileType(field.type, field.id, 0), field.type.nullable), field.id));
+        fields.push_back(
+            WithId(arrow::field(field.name, FileType(field.type, field.id, 0), field.type.nullable),
+                   field.id));
       }
       return arrow::struct_(fields);
     }
@@ -72,17 +81,20 @@ std::shared_ptr<arrow::DataType> FileType(const DataType& type, int32_t field_id
 }
 
 /// `data` as `type`: shared where only the type differs, converted where the values do.
-Result<std::shared_ptr<arrow::ArrayData>> Convert(const std::shared_ptr<arrow::ArrayData>& data, const std::shared_ptr<arrow::DataType>& type) {
+Result<std::shared_ptr<arrow::ArrayData>> Convert(const std::shared_ptr<arrow::ArrayData>& data,
+                                                  const std::shared_ptr<arrow::DataType>& type) {
   if (data->type->Equals(*type, /*check_metadata=*/true)) return data;
   auto copy = data->Copy();
   if (type->num_fields() > 0) {
     for (size_t i = 0; i < copy->child_data.size(); ++i) {
-      STROM_ASSIGN(copy->child_data[i], Convert(data->child_data[i], type->field(static_cast<int>(i))->type()));
+      STROM_ASSIGN(copy->child_data[i],
+                   Convert(data->child_data[i], type->field(static_cast<int>(i))->type()));
     }
     copy->type = type;
     return copy;
   }
-  const bool only_zone = data->type->id() == arrow::Type::TIMESTAMP && type->id() == arrow::Type::TIMESTAMP &&
+  const bool only_zone = data->type->id() == arrow::Type::TIMESTAMP &&
+                         type->id() == arrow::Type::TIMESTAMP &&
                          static_cast<const arrow::TimestampType&>(*data->type).unit() ==
                              static_cast<const arrow::TimestampType&>(*type).unit();
   if (only_zone) {
@@ -91,8 +103,10 @@ Result<std::shared_ptr<arrow::ArrayData>> Convert(const std::shared_ptr<arrow::A
   }
   // A naive timestamp gets its zone by relabelling, not by a cast, which would shift it.
   std::shared_ptr<arrow::DataType> cast_to = type;
-  if (type->id() == arrow::Type::TIMESTAMP) cast_to = arrow::timestamp(static_cast<const arrow::TimestampType&>(*type).unit());
-  const auto cast = arrow::compute::Cast(arrow::Datum(data), cast_to, arrow::compute::CastOptions::Unsafe());
+  if (type->id() == arrow::Type::TIMESTAMP)
+    cast_to = arrow::timestamp(static_cast<const arrow::TimestampType&>(*type).unit());
+  const auto cast =
+      arrow::compute::Cast(arrow::Datum(data), cast_to, arrow::compute::CastOptions::Unsafe());
   STROM_TRY(FromArrow(cast.status(), "convert column"));
   auto converted = cast->array()->Copy();
   converted->type = type;
@@ -109,7 +123,8 @@ std::string Truncate(const std::string& text, size_t code_points) {
   return text.substr(0, at);
 }
 
-/// The least text of at most `code_points` that is not below `text`, or nothing when there is none. Only ASCII ends are raised.
+/// The least text of at most `code_points` that is not below `text`, or nothing when there is none.
+/// Only ASCII ends are raised.
 std::optional<std::string> TruncateUp(const std::string& text, size_t code_points) {
   std::string cut = Truncate(text, code_points);
   if (cut.size() == text.size()) return cut;
@@ -122,7 +137,8 @@ std::optional<std::string> TruncateUp(const std::string& text, size_t code_point
     do {
       cut.pop_back();
     } while (!cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0x80);
-    if (last >= 0x80 && !cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0xc0) cut.pop_back();
+    if (last >= 0x80 && !cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0xc0)
+      cut.pop_back();
   }
   return std::nullopt;
 }
@@ -132,7 +148,8 @@ struct EntryStats {
   std::optional<std::vector<std::string>> columns;
 };
 
-Result<EntryStats> StatsOf(const TableSchema& schema, const std::vector<std::optional<ColumnStats>>& columns) {
+Result<EntryStats> StatsOf(const TableSchema& schema,
+                           const std::vector<std::optional<ColumnStats>>& columns) {
   EntryStats out;
   std::vector<DataType> types;
   std::vector<std::string> names;
@@ -157,8 +174,10 @@ Result<EntryStats> StatsOf(const TableSchema& schema, const std::vector<std::opt
     low.push_back(std::move(min));
     high.push_back(std::move(max));
   }
-  STROM_ASSIGN(const Bytes low_bytes, record::EncodeAlignedRow(types, low, record::AlignedNulls::kReserveSpace));
-  STROM_ASSIGN(const Bytes high_bytes, record::EncodeAlignedRow(types, high, record::AlignedNulls::kReserveSpace));
+  STROM_ASSIGN(const Bytes low_bytes,
+               record::EncodeAlignedRow(types, low, record::AlignedNulls::kReserveSpace));
+  STROM_ASSIGN(const Bytes high_bytes,
+               record::EncodeAlignedRow(types, high, record::AlignedNulls::kReserveSpace));
   out.stats.min = SerializeRow(types.size(), low_bytes);
   out.stats.max = SerializeRow(types.size(), high_bytes);
   if (names.size() != schema.fields.size()) out.columns = std::move(names);
@@ -167,12 +186,15 @@ Result<EntryStats> StatsOf(const TableSchema& schema, const std::vector<std::opt
 
 class PaimonWriter final : public LakeWriter {
  public:
-  PaimonWriter(const PaimonFiles& files, const TableSchema& schema, WriterOptions options, int32_t bucket)
+  PaimonWriter(const PaimonFiles& files, const TableSchema& schema, WriterOptions options,
+               int32_t bucket)
       : files_(files), schema_(schema), options_(std::move(options)), bucket_(bucket) {
     arrow::FieldVector fields;
     for (const Field& field : schema_.fields) {
       types_.push_back(field.type);
-      fields.push_back(WithId(arrow::field(field.name, FileType(field.type, field.id, 0), field.type.nullable), field.id));
+      fields.push_back(
+          WithId(arrow::field(field.name, FileType(field.type, field.id, 0), field.type.nullable),
+                 field.id));
     }
     arrow_schema_ = arrow::schema(std::move(fields));
   }
@@ -182,14 +204,18 @@ class PaimonWriter final : public LakeWriter {
     for (const Field& field : schema_.fields) {
       const int at = rows.Find(field.name);
       sources_.push_back(at);
-      const bool system = field.name == kBucketColumn || field.name == kOffsetColumn || field.name == kTimestampColumn;
+      const bool system = field.name == kBucketColumn || field.name == kOffsetColumn ||
+                          field.name == kTimestampColumn;
       if (at < 0 && !system && !field.type.nullable) {
-        return Err(ErrorCode::kInvalidTable, "the lake table {} wants column '{}', which the rows do not have", files_.dir(), field.name);
+        return Err(ErrorCode::kInvalidTable,
+                   "the lake table {} wants column '{}', which the rows do not have", files_.dir(),
+                   field.name);
       }
     }
     for (const model::Column& column : rows.columns) {
       if (schema_.Find(column.name) == nullptr) {
-        return Err(ErrorCode::kInvalidTable, "the lake table {} has no column '{}' yet", files_.dir(), column.name);
+        return Err(ErrorCode::kInvalidTable, "the lake table {} has no column '{}' yet",
+                   files_.dir(), column.name);
       }
     }
     return {};
@@ -203,7 +229,8 @@ class PaimonWriter final : public LakeWriter {
       STROM_ASSIGN(auto column, ColumnFor(i, rows, base_offset, timestamp));
       columns.push_back(std::move(column));
     }
-    STROM_TRY(file_->Write(*arrow::RecordBatch::Make(arrow_schema_, rows.num_rows(), std::move(columns))));
+    STROM_TRY(file_->Write(
+        *arrow::RecordBatch::Make(arrow_schema_, rows.num_rows(), std::move(columns))));
     end_offset_ = base_offset + rows.num_rows();
     if (file_->bytes_so_far() >= options_.target_bytes) return CloseFile();
     return {};
@@ -219,7 +246,8 @@ class PaimonWriter final : public LakeWriter {
     if (partition_.empty()) STROM_TRY(SetPartition(rows));
     const int32_t shown_bucket = schema_.buckets() < 0 ? 0 : bucket_;
     name_ = fmt::format("{}{}-{}.{}", options_.prefix, uuid_, counter_++, options_.file.format);
-    path_ = fmt::format("{}/{}bucket-{}/{}", files_.dir(), partition_dir_.empty() ? "" : partition_dir_ + "/", shown_bucket, name_);
+    path_ = fmt::format("{}/{}bucket-{}/{}", files_.dir(),
+                        partition_dir_.empty() ? "" : partition_dir_ + "/", shown_bucket, name_);
     STROM_ASSIGN(file_, OpenDataFile(path_, arrow_schema_, types_, options_.file));
     first_offset_ = base_offset;
     return {};
@@ -231,7 +259,9 @@ class PaimonWriter final : public LakeWriter {
     record::Row values;
     for (size_t i = 0; i < types.size(); ++i) {
       const auto column = rows.GetColumnByName(schema_.partition_keys[i]);
-      if (!column) return Err(ErrorCode::kInvalidTable, "the rows have no partition column '{}'", schema_.partition_keys[i]);
+      if (!column)
+        return Err(ErrorCode::kInvalidTable, "the rows have no partition column '{}'",
+                   schema_.partition_keys[i]);
       STROM_ASSIGN(record::Value value, record::ValueAt(types[i], *column, 0));
       values.push_back(std::move(value));
     }
@@ -239,13 +269,15 @@ class PaimonWriter final : public LakeWriter {
       partition_ = EmptyRow();
       return {};
     }
-    STROM_ASSIGN(const Bytes row, record::EncodeAlignedRow(types, values, record::AlignedNulls::kReserveSpace));
+    STROM_ASSIGN(const Bytes row,
+                 record::EncodeAlignedRow(types, values, record::AlignedNulls::kReserveSpace));
     partition_ = SerializeRow(types.size(), row);
     STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
     return {};
   }
 
-  Result<std::shared_ptr<arrow::Array>> ColumnFor(size_t index, const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp) {
+  Result<std::shared_ptr<arrow::Array>> ColumnFor(size_t index, const arrow::RecordBatch& rows,
+                                                  int64_t base_offset, Millis timestamp) {
     const auto& type = arrow_schema_->field(static_cast<int>(index))->type();
     const auto constant = [&](const arrow::Scalar& value) -> Result<std::shared_ptr<arrow::Array>> {
       auto array = arrow::MakeArrayFromScalar(value, rows.num_rows());
@@ -285,7 +317,8 @@ class PaimonWriter final : public LakeWriter {
     STROM_ASSIGN(EntryStats stats, StatsOf(schema_, finished.columns));
     entry.value_stats = std::move(stats.stats);
     entry.value_stats_columns = std::move(stats.columns);
-    // Files of a bucket are read in the order of their sequence numbers; log offsets have that order by nature.
+    // Files of a bucket are read in the order of their sequence numbers; log offsets have that
+    // order by nature.
     const bool bucketed = schema_.buckets() >= 0;
     entry.min_sequence = bucketed ? first_offset_ : 0;
     entry.max_sequence = bucketed ? end_offset_ - 1 : finished.rows - 1;
@@ -326,34 +359,43 @@ Result<WriterOptions> WriterOptionsOf(const TableSchema& schema) {
   };
   options.file.format = ToLower(get("file.format", "parquet"));
   if (options.file.format != "parquet" && options.file.format != "orc") {
-    return Err(ErrorCode::kInvalidConfig, "paimon.file.format '{}' is not supported; use parquet or orc", options.file.format);
+    return Err(ErrorCode::kInvalidConfig,
+               "paimon.file.format '{}' is not supported; use parquet or orc", options.file.format);
   }
   options.file.compression = ToLower(get("file.compression", "zstd"));
-  STROM_ASSIGN(const int64_t level, model::ParseInteger(get("file.compression.zstd-level", "1"), 1, 22));
+  STROM_ASSIGN(const int64_t level,
+               model::ParseInteger(get("file.compression.zstd-level", "1"), 1, 22));
   options.file.compression_level = static_cast<int>(level);
   STROM_ASSIGN(options.target_bytes, model::ParseMemorySize(get("target-file-size", "256mb")));
   options.prefix = get("data-file.prefix", "data-");
-  for (const char* refused : {"file-index.bloom-filter.columns", "data-file.external-paths", "merge-engine", "sequence.field"}) {
+  for (const char* refused : {"file-index.bloom-filter.columns", "data-file.external-paths",
+                              "merge-engine", "sequence.field"}) {
     if (schema.options.contains(refused)) {
-      return Err(ErrorCode::kInvalidConfig, "paimon.{} is not supported by this version's writer; remove it", refused);
+      return Err(ErrorCode::kInvalidConfig,
+                 "paimon.{} is not supported by this version's writer; remove it", refused);
     }
   }
   for (const Field& field : schema.fields) {
-    const bool time = field.type.root == TypeRoot::kTimestamp || field.type.root == TypeRoot::kTimestampLtz;
+    const bool time =
+        field.type.root == TypeRoot::kTimestamp || field.type.root == TypeRoot::kTimestampLtz;
     if (time && field.type.precision > 6) options.file.int96_timestamps = true;
   }
   return options;
 }
 
-Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const TableSchema& schema, const model::Schema& rows,
-                                               int32_t bucket) {
+Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const TableSchema& schema,
+                                               const model::Schema& rows, int32_t bucket) {
   STROM_ASSIGN(WriterOptions options, WriterOptionsOf(schema));
   auto writer = std::make_unique<PaimonWriter>(files, schema, std::move(options), bucket);
   STROM_TRY(writer->MapColumns(rows));
   return std::unique_ptr<LakeWriter>(std::move(writer));
 }
 
-const ManifestEntry& EntryOf(const LakeFile& file) { return static_cast<const PaimonFile&>(file).entry; }
-const std::string& PathOf(const LakeFile& file) { return static_cast<const PaimonFile&>(file).path; }
+const ManifestEntry& EntryOf(const LakeFile& file) {
+  return static_cast<const PaimonFile&>(file).entry;
+}
+const std::string& PathOf(const LakeFile& file) {
+  return static_cast<const PaimonFile&>(file).path;
+}
 
 }  // namespace strom::lake::paimon

@@ -10,11 +10,12 @@ struct WriterOptions {
   int64_t target_bytes = 256 << 20;  // a file that has grown to this is closed
   std::string prefix = "data-";
 };
-/// The options of a table that its writer honours. Errors: kInvalidConfig for one it would have to ignore.
+/// The options of a table that its writer honours. Errors: kInvalidConfig for one it would have to
+/// ignore.
 Result<WriterOptions> WriterOptionsOf(const TableSchema& schema);
 
-Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const TableSchema& schema, const model::Schema& rows,
-                                               int32_t bucket);
+Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const TableSchema& schema,
+                                               const model::Schema& rows, int32_t bucket);
 
 /// What our writer handed out.
 const ManifestEntry& EntryOf(const LakeFile& file);

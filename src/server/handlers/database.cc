@@ -6,12 +6,14 @@ namespace strom::server {
 void CreateDatabase(Server& server, Call call) {
   AnswerOnCoordinator<wire::CreateDatabaseRequest>(
       server, std::move(call),
-      [](MetaService& meta, const wire::CreateDatabaseRequest& request) -> Result<wire::CreateDatabaseResponse> {
+      [](MetaService& meta,
+         const wire::CreateDatabaseRequest& request) -> Result<wire::CreateDatabaseResponse> {
         model::DatabaseDescriptor descriptor;
         if (request.database_json) {
           STROM_ASSIGN(descriptor, model::DatabaseFromJson(request.database_json->str()));
         }
-        STROM_TRY(meta.coordinator().CreateDatabase(request.database_name, descriptor, request.ignore_if_exists));
+        STROM_TRY(meta.coordinator().CreateDatabase(request.database_name, descriptor,
+                                                    request.ignore_if_exists));
         return wire::CreateDatabaseResponse();
       });
 }
@@ -19,8 +21,10 @@ void CreateDatabase(Server& server, Call call) {
 void DropDatabase(Server& server, Call call) {
   AnswerOnCoordinator<wire::DropDatabaseRequest>(
       server, std::move(call),
-      [](MetaService& meta, const wire::DropDatabaseRequest& request) -> Result<wire::DropDatabaseResponse> {
-        STROM_TRY(meta.DropDatabase(request.database_name, request.ignore_if_not_exists, request.cascade));
+      [](MetaService& meta,
+         const wire::DropDatabaseRequest& request) -> Result<wire::DropDatabaseResponse> {
+        STROM_TRY(meta.DropDatabase(request.database_name, request.ignore_if_not_exists,
+                                    request.cascade));
         return wire::DropDatabaseResponse();
       });
 }
@@ -28,15 +32,18 @@ void DropDatabase(Server& server, Call call) {
 void ListDatabases(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::ListDatabasesRequest>(
-      std::move(call), [&](const wire::ListDatabasesRequest& request) -> Result<wire::ListDatabasesResponse> {
+      std::move(call),
+      [&](const wire::ListDatabasesRequest& request) -> Result<wire::ListDatabasesResponse> {
         wire::ListDatabasesResponse response;
         for (const auto& [name, entry] : view->databases) {
           if (!request.include_summary.value_or(false)) {
             response.database_name.push_back(name);
             continue;
           }
-          const auto tables = std::ranges::count_if(view->tables, [&](const auto& t) { return t.first.database == name; });
-          response.database_summary.push_back({name, entry->created_ms, static_cast<int32_t>(tables)});
+          const auto tables = std::ranges::count_if(
+              view->tables, [&](const auto& t) { return t.first.database == name; });
+          response.database_summary.push_back(
+              {name, entry->created_ms, static_cast<int32_t>(tables)});
         }
         return response;
       });
@@ -45,7 +52,8 @@ void ListDatabases(Server& server, Call call) {
 void DatabaseExists(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::DatabaseExistsRequest>(
-      std::move(call), [&](const wire::DatabaseExistsRequest& request) -> Result<wire::DatabaseExistsResponse> {
+      std::move(call),
+      [&](const wire::DatabaseExistsRequest& request) -> Result<wire::DatabaseExistsResponse> {
         return wire::DatabaseExistsResponse{view->databases.contains(request.database_name)};
       });
 }
@@ -53,13 +61,16 @@ void DatabaseExists(Server& server, Call call) {
 void GetDatabaseInfo(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::GetDatabaseInfoRequest>(
-      std::move(call), [&](const wire::GetDatabaseInfoRequest& request) -> Result<wire::GetDatabaseInfoResponse> {
+      std::move(call),
+      [&](const wire::GetDatabaseInfoRequest& request) -> Result<wire::GetDatabaseInfoResponse> {
         const auto it = view->databases.find(request.database_name);
         if (it == view->databases.end()) {
-          return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", request.database_name);
+          return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist",
+                     request.database_name);
         }
-        return wire::GetDatabaseInfoResponse{TextBytes(model::DatabaseToJson(it->second->descriptor)), it->second->created_ms,
-                                             it->second->modified_ms};
+        return wire::GetDatabaseInfoResponse{
+            TextBytes(model::DatabaseToJson(it->second->descriptor)), it->second->created_ms,
+            it->second->modified_ms};
       });
 }
 

@@ -11,8 +11,9 @@ namespace {
 constexpr int64_t kFromEarliest = -2;
 constexpr int32_t kDefaultWaitMs = 100;  // when min_bytes is given and max_wait_ms is not
 
-/// One FETCH_LOG: reads its buckets on the shards that own them, in the order of the request; while it has less than it wants it
-/// is parked at those buckets and reads again when rows arrive or its time is over.
+/// One FETCH_LOG: reads its buckets on the shards that own them, in the order of the request; while
+/// it has less than it wants it is parked at those buckets and reads again when rows arrive or its
+/// time is over.
 ///
 /// The state belongs to the connection's shard; a read step belongs to one shard after the other.
 class Fetch final : public replica::RowWaiter, public std::enable_shared_from_this<Fetch> {
@@ -39,7 +40,8 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
   void OnRows() override {
     if (woken_.exchange(true)) return;
     home_.Post([self = shared_from_this()] {
-      if (self->reading_ || self->answered_) return;  // a read in progress looks at woken_ when it ends
+      if (self->reading_ || self->answered_)
+        return;  // a read in progress looks at woken_ when it ends
       self->Read();
     });
   }
@@ -66,7 +68,8 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
     if (next_ == parts_.size()) return home_.Run([self = shared_from_this()] { self->PassDone(); });
     const size_t shard = server_.replicas().OwnerOf(parts_[next_].bucket);
     server_.replicas().LoopOf(shard).Run([self = shared_from_this(), shard] {
-      while (self->next_ < self->parts_.size() && self->server_.replicas().OwnerOf(self->parts_[self->next_].bucket) == shard) {
+      while (self->next_ < self->parts_.size() &&
+             self->server_.replicas().OwnerOf(self->parts_[self->next_].bucket) == shard) {
         self->ReadPart(self->server_.replicas().at(shard), self->parts_[self->next_]);
         ++self->next_;
       }
@@ -77,14 +80,16 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
   void ReadPart(replica::ShardReplicas& shard, const Part& part) {
     const wire::PbFetchLogReqForTable& table_request = request_.tables_req[part.table];
     const wire::PbFetchLogReqForBucket& wanted = table_request.buckets_req[part.index];
-    wire::PbFetchLogRespForBucket& answer = response_.tables_resp[part.table].buckets_resp[part.index];
+    wire::PbFetchLogRespForBucket& answer =
+        response_.tables_resp[part.table].buckets_resp[part.index];
     answer = {};
     answer.partition_id = wanted.partition_id;
     answer.bucket_id = wanted.bucket_id;
     replica::Replica* const replica = shard.Find(part.bucket);
     const meta::TableEntry* table = shard.view()->Find(part.bucket.table_id);
     if (replica == nullptr || table == nullptr) {  // waits with the rest, as upstream does
-      SetError(answer, Error{ErrorCode::kUnknownTableOrBucket, part.bucket.ToString() + " is not on this server"});
+      SetError(answer, Error{ErrorCode::kUnknownTableOrBucket,
+                             part.bucket.ToString() + " is not on this server"});
       return;
     }
     auto records = ReadRecords(*table, *replica, table_request, wanted);
@@ -108,15 +113,18 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
     limits.end_offset = follower ? replica.log().end_offset() : replica.high_watermark();
     limits.max_bytes = std::min<int64_t>(wanted.max_fetch_bytes, request_.max_bytes - bytes_);
     limits.at_least_one = bytes_ == 0;
-    const int64_t offset = wanted.fetch_offset == kFromEarliest ? replica.log().start_offset() : wanted.fetch_offset;
+    const int64_t offset =
+        wanted.fetch_offset == kFromEarliest ? replica.log().start_offset() : wanted.fetch_offset;
     if (limits.max_bytes <= 0 && !limits.at_least_one) return SharedBytes();
     if (!table_request.projection_pushdown_enabled) return replica.log().Read(offset, limits);
     if (table.info.options.log_format != model::LogFormat::kArrow) {
-      return Err(ErrorCode::kInvalidColumnProjection, "table {} has no ARROW log: its columns cannot be projected",
+      return Err(ErrorCode::kInvalidColumnProjection,
+                 "table {} has no ARROW log: its columns cannot be projected",
                  table.info.path.ToString());
     }
     STROM_ASSIGN(const record::Projection projection,
-                 record::Projection::Make(table_request.projected_fields, table.info.descriptor.schema.columns.size()));
+                 record::Projection::Make(table_request.projected_fields,
+                                          table.info.descriptor.schema.columns.size()));
     const log::LogTablet::SchemaOf schema_of = [&](int16_t id) {
       const auto it = table.schemas.find(id);
       return it == table.schemas.end() ? nullptr : it->second;

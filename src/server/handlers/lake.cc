@@ -15,40 +15,49 @@ wire::PbHeartbeatRespForTable HearEntry(const wire::PbHeartbeatReqForTable& entr
   response.table_id = entry.table_id;
   Status heard;
   if (entry.coordinator_epoch != kCoordinatorEpoch) {
-    heard = Err(ErrorCode::kInvalidCoordinator, "coordinator epoch {} is over, it is {}", entry.coordinator_epoch, kCoordinatorEpoch);
+    heard = Err(ErrorCode::kInvalidCoordinator, "coordinator epoch {} is over, it is {}",
+                entry.coordinator_epoch, kCoordinatorEpoch);
   } else {
     heard = hear(TieringSchedule::Assignment{entry.table_id, entry.tiering_epoch});
   }
-  if (!heard) response.error = wire::ErrorResponse{WireCode(heard.error().code), heard.error().message};
+  if (!heard)
+    response.error = wire::ErrorResponse{WireCode(heard.error().code), heard.error().message};
   return response;
 }
 
-Result<wire::LakeTieringHeartbeatResponse> Heartbeat(MetaService& meta, const wire::LakeTieringHeartbeatRequest& request) {
+Result<wire::LakeTieringHeartbeatResponse> Heartbeat(
+    MetaService& meta, const wire::LakeTieringHeartbeatRequest& request) {
   TieringSchedule& schedule = meta.coordinator().tiering();
   const Millis now = meta.coordinator().Now();
   wire::LakeTieringHeartbeatResponse response;
   response.coordinator_epoch = kCoordinatorEpoch;
   for (const auto& entry : request.failed_tables) {
-    response.failed_table_resp.push_back(HearEntry(entry, [&](const auto& a) { return schedule.Fail(a, now); }));
+    response.failed_table_resp.push_back(
+        HearEntry(entry, [&](const auto& a) { return schedule.Fail(a, now); }));
   }
   for (const auto& entry : request.tiering_tables) {
-    response.tiering_table_resp.push_back(HearEntry(entry, [&](const auto& a) { return schedule.Heartbeat(a, now); }));
+    response.tiering_table_resp.push_back(
+        HearEntry(entry, [&](const auto& a) { return schedule.Heartbeat(a, now); }));
   }
   for (const auto& entry : request.finished_tables) {
-    const bool again = std::ranges::find(request.force_finished_tables, entry.table_id) != request.force_finished_tables.end();
-    response.finished_table_resp.push_back(HearEntry(entry, [&](const auto& a) { return schedule.Finish(a, again, now); }));
+    const bool again = std::ranges::find(request.force_finished_tables, entry.table_id) !=
+                       request.force_finished_tables.end();
+    response.finished_table_resp.push_back(
+        HearEntry(entry, [&](const auto& a) { return schedule.Finish(a, again, now); }));
   }
   meta.Reschedule();
   if (!request.request_table.value_or(false)) return response;
   if (const auto assignment = meta.TakeTieringTable()) {
     if (const meta::TableEntry* table = meta.coordinator().view()->Find(assignment->table_id)) {
-      response.tiering_table = wire::PbLakeTieringTableInfo{assignment->table_id, ToWire(table->info.path), assignment->epoch};
+      response.tiering_table = wire::PbLakeTieringTableInfo{
+          assignment->table_id, ToWire(table->info.path), assignment->epoch};
     }
   }
   return response;
 }
 
-Result<wire::PrepareLakeTableSnapshotResponse> Prepare(MetaService& meta, const wire::PrepareLakeTableSnapshotRequest& request) {
+Result<wire::PrepareLakeTableSnapshotResponse> Prepare(
+    MetaService& meta, const wire::PrepareLakeTableSnapshotRequest& request) {
   wire::PrepareLakeTableSnapshotResponse response;
   for (const wire::PbTableOffsets& table : request.bucket_offsets) {
     coordinator::Coordinator::BucketOffsets offsets;
@@ -57,7 +66,8 @@ Result<wire::PrepareLakeTableSnapshotResponse> Prepare(MetaService& meta, const 
     }
     wire::PbPrepareLakeTableRespForTable entry;
     entry.table_id = table.table_id;
-    auto path = meta.coordinator().PrepareLakeSnapshot(table.table_id, offsets, request.ignore_previous_table_offsets.value_or(false));
+    auto path = meta.coordinator().PrepareLakeSnapshot(
+        table.table_id, offsets, request.ignore_previous_table_offsets.value_or(false));
     if (path) {
       entry.lake_table_offsets_path = std::move(*path);
     } else {
@@ -68,7 +78,8 @@ Result<wire::PrepareLakeTableSnapshotResponse> Prepare(MetaService& meta, const 
   return response;
 }
 
-Result<wire::CommitLakeTableSnapshotResponse> Commit(MetaService& meta, const wire::CommitLakeTableSnapshotRequest& request) {
+Result<wire::CommitLakeTableSnapshotResponse> Commit(
+    MetaService& meta, const wire::CommitLakeTableSnapshotRequest& request) {
   wire::CommitLakeTableSnapshotResponse response;
   const auto answer = [&](model::TableId id, const Status& status) {
     wire::PbCommitLakeTableSnapshotRespForTable entry;
@@ -77,10 +88,11 @@ Result<wire::CommitLakeTableSnapshotResponse> Commit(MetaService& meta, const wi
     response.table_resp.push_back(std::move(entry));
   };
   for (const wire::PbLakeTableSnapshotMetadata& table : request.lake_table_snapshot_metadata) {
-    answer(table.table_id,
-           meta.coordinator().CommitLakeSnapshot(
-               table.table_id, {table.snapshot_id, table.tiered_bucket_offsets_file_path, table.readable_bucket_offsets_file_path},
-               table.earliest_snapshot_id_to_keep));
+    answer(table.table_id, meta.coordinator().CommitLakeSnapshot(
+                               table.table_id,
+                               {table.snapshot_id, table.tiered_bucket_offsets_file_path,
+                                table.readable_bucket_offsets_file_path},
+                               table.earliest_snapshot_id_to_keep));
   }
   if (!request.lake_table_snapshot_metadata.empty()) return response;
   // The form of clients up to 0.8: offsets inside the request.
@@ -90,14 +102,17 @@ Result<wire::CommitLakeTableSnapshotResponse> Commit(MetaService& meta, const wi
     for (const auto& bucket : table.buckets_req) {
       if (bucket.log_end_offset) offsets[BucketOf(id, bucket)] = *bucket.log_end_offset;
     }
-    const auto path = meta.coordinator().PrepareLakeSnapshot(id, offsets, /*ignore_previous=*/false);
-    answer(id, path ? meta.coordinator().CommitLakeSnapshot(id, {table.snapshot_id, *path, *path}, std::nullopt)
+    const auto path =
+        meta.coordinator().PrepareLakeSnapshot(id, offsets, /*ignore_previous=*/false);
+    answer(id, path ? meta.coordinator().CommitLakeSnapshot(id, {table.snapshot_id, *path, *path},
+                                                            std::nullopt)
                     : Status(std::unexpected(path.error())));
   }
   return response;
 }
 
-Result<wire::GetLakeSnapshotResponse> Snapshot(MetaService& meta, const wire::GetLakeSnapshotRequest& request) {
+Result<wire::GetLakeSnapshotResponse> Snapshot(MetaService& meta,
+                                               const wire::GetLakeSnapshotRequest& request) {
   const auto view = meta.coordinator().view();
   STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(request.table_path)));
   const bool readable = request.readable.value_or(false);
@@ -107,13 +122,16 @@ Result<wire::GetLakeSnapshotResponse> Snapshot(MetaService& meta, const wire::Ge
   const auto lake = view->lakes.find(table->info.table_id);
   const meta::LakeState::Snapshot* found = nullptr;
   if (lake != view->lakes.end()) {
-    for (const meta::LakeState::Snapshot& snapshot : lake->second->snapshots) {  // the newest that fits
-      const bool fits = request.snapshot_id ? snapshot.snapshot_id == *request.snapshot_id : !readable || snapshot.readable_path;
+    for (const meta::LakeState::Snapshot& snapshot :
+         lake->second->snapshots) {  // the newest that fits
+      const bool fits = request.snapshot_id ? snapshot.snapshot_id == *request.snapshot_id
+                                            : !readable || snapshot.readable_path;
       if (fits) found = &snapshot;
     }
   }
   if (found == nullptr) {
-    return Err(ErrorCode::kLakeSnapshotNotExist, "table {} has no such lake snapshot", table->info.path.ToString());
+    return Err(ErrorCode::kLakeSnapshotNotExist, "table {} has no such lake snapshot",
+               table->info.path.ToString());
   }
   coordinator::Coordinator::BucketOffsets offsets = lake->second->offsets;
   const std::string& path = readable ? *found->readable_path : found->tiered_path;

@@ -12,12 +12,14 @@ std::unexpected<Error> UnknownBucket(const model::TableBucket& bucket) {
   return Err(ErrorCode::kUnknownTableOrBucket, "{} is not on this server", bucket.ToString());
 }
 
-/// Runs `work(shard, items)` once on each shard that owns some of `buckets`, with the indexes of those, and `done` on the
-/// connection's shard when all have run.
+/// Runs `work(shard, items)` once on each shard that owns some of `buckets`, with the indexes of
+/// those, and `done` on the connection's shard when all have run.
 template <class Work, class Done>
-void FanOut(Server& server, runtime::Loop& home, const std::vector<model::TableBucket>& buckets, Work work, Done done) {
+void FanOut(Server& server, runtime::Loop& home, const std::vector<model::TableBucket>& buckets,
+            Work work, Done done) {
   std::vector<std::vector<size_t>> by_shard(server.replicas().shard_count());
-  for (size_t i = 0; i < buckets.size(); ++i) by_shard[server.replicas().OwnerOf(buckets[i])].push_back(i);
+  for (size_t i = 0; i < buckets.size(); ++i)
+    by_shard[server.replicas().OwnerOf(buckets[i])].push_back(i);
   auto left = std::make_shared<std::atomic<size_t>>(by_shard.size());
   auto shared_work = std::make_shared<Work>(std::move(work));
   auto shared_done = std::make_shared<Done>(std::move(done));
@@ -29,15 +31,16 @@ void FanOut(Server& server, runtime::Loop& home, const std::vector<model::TableB
       finish_one();
       continue;
     }
-    server.replicas().LoopOf(shard).Run([&server, shard, items = std::move(by_shard[shard]), shared_work, finish_one] {
-      (*shared_work)(server.replicas().at(shard), items);
-      finish_one();
-    });
+    server.replicas().LoopOf(shard).Run(
+        [&server, shard, items = std::move(by_shard[shard]), shared_work, finish_one] {
+          (*shared_work)(server.replicas().at(shard), items);
+          finish_one();
+        });
   }
 }
 
-/// Checks what only the table can tell: that each batch has a schema of the table and, in ARROW tables, data of its shape. A batch
-/// that passes can be read by every consumer.
+/// Checks what only the table can tell: that each batch has a schema of the table and, in ARROW
+/// tables, data of its shape. A batch that passes can be read by every consumer.
 Status CheckBatches(const meta::TableEntry& table, ByteView bytes) {
   record::LogBatches batches(bytes);
   while (true) {
@@ -45,14 +48,16 @@ Status CheckBatches(const meta::TableEntry& table, ByteView bytes) {
     if (!batch) return {};
     const model::Schema* schema = table.SchemaOf(batch->schema_id());
     if (schema == nullptr) {
-      return Err(ErrorCode::kSchemaNotExist, "table {} has no schema {}", table.info.path.ToString(), batch->schema_id());
+      return Err(ErrorCode::kSchemaNotExist, "table {} has no schema {}",
+                 table.info.path.ToString(), batch->schema_id());
     }
     if (!batch->append_only()) {
-      return Err(ErrorCode::kCorruptRecord, "a batch for the log table {} has change types", table.info.path.ToString());
+      return Err(ErrorCode::kCorruptRecord, "a batch for the log table {} has change types",
+                 table.info.path.ToString());
     }
     if (batch->record_count() <= 0) {
-      return Err(ErrorCode::kCorruptRecord, "a batch for the log table {} has {} records", table.info.path.ToString(),
-                 batch->record_count());
+      return Err(ErrorCode::kCorruptRecord, "a batch for the log table {} has {} records",
+                 table.info.path.ToString(), batch->record_count());
     }
     if (table.info.options.log_format == model::LogFormat::kArrow) {
       STROM_ASSIGN(const record::ArrowLayout layout, record::ReadArrowLayout(batch->payload()));
@@ -68,12 +73,14 @@ struct Produce {
   wire::ProduceLogResponse response;
 };
 
-Result<int64_t> AppendOne(replica::ShardReplicas& shard, const model::TableBucket& bucket, const SharedBytes& records, Millis now) {
+Result<int64_t> AppendOne(replica::ShardReplicas& shard, const model::TableBucket& bucket,
+                          const SharedBytes& records, Millis now) {
   const meta::TableEntry* table = shard.view()->Find(bucket.table_id);
   replica::Replica* const replica = shard.Find(bucket);
   if (table == nullptr || replica == nullptr) return UnknownBucket(bucket);
   if (table->info.descriptor.has_primary_key()) {
-    return Err(ErrorCode::kInvalidTable, "table {} has a primary key: rows are put, not appended", table->info.path.ToString());
+    return Err(ErrorCode::kInvalidTable, "table {} has a primary key: rows are put, not appended",
+               table->info.path.ToString());
   }
   STROM_ASSIGN(const SharedBytes plain, record::ToMagic0(records));
   STROM_TRY(CheckBatches(*table, plain.view()));
@@ -85,7 +92,8 @@ Result<int64_t> AppendOne(replica::ShardReplicas& shard, const model::TableBucke
 
 void InitWriter(Server& server, Call call) {
   AnswerOnCoordinator<wire::InitWriterRequest>(
-      server, std::move(call), [](MetaService& meta, const wire::InitWriterRequest&) -> Result<wire::InitWriterResponse> {
+      server, std::move(call),
+      [](MetaService& meta, const wire::InitWriterRequest&) -> Result<wire::InitWriterResponse> {
         STROM_ASSIGN(const int64_t id, meta.NextWriterId());
         return wire::InitWriterResponse{id};
       });
@@ -95,7 +103,8 @@ void ProduceLog(Server& server, Call call) {
   auto request = call.Decode<wire::ProduceLogRequest>();
   if (!request) return call.Fail(request.error());
   if (request->acks < -1 || request->acks > 1) {
-    return call.Fail(Error{ErrorCode::kInvalidRequiredAcks, fmt::format("acks must be -1, 0 or 1, not {}", request->acks)});
+    return call.Fail(Error{ErrorCode::kInvalidRequiredAcks,
+                           fmt::format("acks must be -1, 0 or 1, not {}", request->acks)});
   }
   runtime::Loop& home = call.loop();
   auto produce = std::make_shared<Produce>(std::move(call));
@@ -112,7 +121,8 @@ void ProduceLog(Server& server, Call call) {
           wire::PbProduceLogRespForBucket& answer = produce->response.buckets_resp[i];
           answer.partition_id = PartitionOf(buckets[i]);
           answer.bucket_id = buckets[i].bucket;
-          const auto offset = AppendOne(shard, buckets[i], produce->request.buckets_req[i].records, server.clock().Now());
+          const auto offset = AppendOne(shard, buckets[i], produce->request.buckets_req[i].records,
+                                        server.clock().Now());
           if (offset) {
             answer.base_offset = *offset;
           } else {
@@ -132,20 +142,26 @@ struct Offsets {
   wire::ListOffsetsResponse response;
 };
 
-Result<int64_t> OffsetOf(const wire::ListOffsetsRequest& request, replica::Replica& replica, Millis now) {
+Result<int64_t> OffsetOf(const wire::ListOffsetsRequest& request, replica::Replica& replica,
+                         Millis now) {
   switch (request.offset_type) {
     case 0: return replica.log().start_offset();
-    case 1: return request.follower_server_id >= 0 ? replica.log().end_offset() : replica.high_watermark();
+    case 1:
+      return request.follower_server_id >= 0 ? replica.log().end_offset()
+                                             : replica.high_watermark();
     case 2: {
-      if (!request.start_timestamp) return Err(ErrorCode::kInvalidTimestamp, "an offset by timestamp needs startTimestamp");
+      if (!request.start_timestamp)
+        return Err(ErrorCode::kInvalidTimestamp, "an offset by timestamp needs startTimestamp");
       const Millis timestamp = *request.start_timestamp;
       if (timestamp > now) {
-        return Err(ErrorCode::kInvalidTimestamp, "the timestamp {} lies in the future, it is {}", timestamp, now);
+        return Err(ErrorCode::kInvalidTimestamp, "the timestamp {} lies in the future, it is {}",
+                   timestamp, now);
       }
       return replica.log().OffsetForTimestamp(timestamp);
     }
     case 3: return replica.log().end_offset();
-    default: return Err(ErrorCode::kUnknownServerError, "unknown offset type {}", request.offset_type);
+    default:
+      return Err(ErrorCode::kUnknownServerError, "unknown offset type {}", request.offset_type);
   }
 }
 
@@ -159,7 +175,8 @@ void ListOffsets(Server& server, Call call) {
   offsets->request = std::move(*request);
   std::vector<model::TableBucket> buckets;
   for (const int32_t id : offsets->request.bucket_id) {
-    buckets.push_back({offsets->request.table_id, offsets->request.partition_id.value_or(model::kNoPartition), id});
+    buckets.push_back({offsets->request.table_id,
+                       offsets->request.partition_id.value_or(model::kNoPartition), id});
   }
   offsets->response.buckets_resp.resize(buckets.size());
   FanOut(
@@ -169,8 +186,9 @@ void ListOffsets(Server& server, Call call) {
           wire::PbListOffsetsRespForBucket& answer = offsets->response.buckets_resp[i];
           answer.bucket_id = buckets[i].bucket;
           replica::Replica* const replica = shard.Find(buckets[i]);
-          const Result<int64_t> offset = replica == nullptr ? Result<int64_t>(UnknownBucket(buckets[i]))
-                                                            : OffsetOf(offsets->request, *replica, server.clock().Now());
+          const Result<int64_t> offset =
+              replica == nullptr ? Result<int64_t>(UnknownBucket(buckets[i]))
+                                 : OffsetOf(offsets->request, *replica, server.clock().Now());
           if (offset) {
             answer.offset = *offset;
           } else {
@@ -190,7 +208,8 @@ struct Scan {
   wire::LimitScanResponse response;
 };
 
-Result<SharedBytes> LastRows(replica::ShardReplicas& shard, const model::TableBucket& bucket, int32_t limit) {
+Result<SharedBytes> LastRows(replica::ShardReplicas& shard, const model::TableBucket& bucket,
+                             int32_t limit) {
   replica::Replica* const replica = shard.Find(bucket);
   if (replica == nullptr) return UnknownBucket(bucket);
   if (limit <= 0) return Err(ErrorCode::kInvalidConfig, "a limit of {} rows makes no sense", limit);
@@ -198,7 +217,8 @@ Result<SharedBytes> LastRows(replica::ShardReplicas& shard, const model::TableBu
   Bytes all;
   for (int64_t offset = from; offset < replica->high_watermark();) {
     constexpr int64_t kStep = 4 << 20;
-    STROM_ASSIGN(const SharedBytes part, replica->log().Read(offset, {kStep, replica->high_watermark(), true}));
+    STROM_ASSIGN(const SharedBytes part,
+                 replica->log().Read(offset, {kStep, replica->high_watermark(), true}));
     record::LogBatches batches(part.view());
     const int64_t before = offset;
     while (true) {
@@ -251,7 +271,8 @@ void GetTableStats(Server& server, Call call) {
   runtime::Loop& home = call.loop();
   auto stats = std::make_shared<Stats>(std::move(call));
   std::vector<model::TableBucket> buckets;
-  for (const auto& part : request->buckets_req) buckets.push_back(BucketOf(request->table_id, part));
+  for (const auto& part : request->buckets_req)
+    buckets.push_back(BucketOf(request->table_id, part));
   stats->response.buckets_resp.resize(buckets.size());
   FanOut(
       server, home, buckets,

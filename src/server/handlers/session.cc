@@ -5,7 +5,8 @@
 namespace strom::server {
 namespace {
 
-void AddBuckets(const model::TableInfo& info, model::ServerId server, std::vector<wire::PbBucketMetadata>& out) {
+void AddBuckets(const model::TableInfo& info, model::ServerId server,
+                std::vector<wire::PbBucketMetadata>& out) {
   for (int32_t i = 0; i < info.bucket_count(); ++i) {
     wire::PbBucketMetadata bucket;
     bucket.bucket_id = i;
@@ -16,8 +17,8 @@ void AddBuckets(const model::TableInfo& info, model::ServerId server, std::vecto
   }
 }
 
-wire::PbPartitionMetadata ToWire(const meta::TableEntry& table, const std::string& name, model::PartitionId id,
-                                 model::ServerId server) {
+wire::PbPartitionMetadata ToWire(const meta::TableEntry& table, const std::string& name,
+                                 model::PartitionId id, model::ServerId server) {
   wire::PbPartitionMetadata partition;
   partition.table_id = table.info.table_id;
   partition.partition_name = name;
@@ -26,7 +27,8 @@ wire::PbPartitionMetadata ToWire(const meta::TableEntry& table, const std::strin
   return partition;
 }
 
-Result<wire::MetadataResponse> Metadata(Server& server, const Call& call, const wire::MetadataRequest& request) {
+Result<wire::MetadataResponse> Metadata(Server& server, const Call& call,
+                                        const wire::MetadataRequest& request) {
   const meta::ClusterView& view = *server.Here(call).view();
   wire::MetadataResponse response;
   const Endpoint& endpoint = server.EndpointOf(call.connection().options().listener);
@@ -45,22 +47,26 @@ Result<wire::MetadataResponse> Metadata(Server& server, const Call& call, const 
     entry.table_json = TextBytes(PublicDescriptor(table->info, server.LakeSettings()));
     entry.created_time = table->info.created_ms;
     entry.modified_time = table->info.modified_ms;
-    if (!table->info.descriptor.partitioned()) AddBuckets(table->info, server.id(), entry.bucket_metadata);
+    if (!table->info.descriptor.partitioned())
+      AddBuckets(table->info, server.id(), entry.bucket_metadata);
     response.table_metadata.push_back(std::move(entry));
   }
   for (const wire::PbPhysicalTablePath& path : request.partitions_path) {
-    STROM_ASSIGN(const meta::TableEntry* table, FindTable(view, {path.database_name, path.table_name}));
+    STROM_ASSIGN(const meta::TableEntry* table,
+                 FindTable(view, {path.database_name, path.table_name}));
     const auto it = table->partitions.find(path.partition_name.value_or(""));
     if (it == table->partitions.end()) {
-      return Err(ErrorCode::kPartitionNotExists, "partition {} of {} does not exist", path.partition_name.value_or(""),
-                 table->info.path.ToString());
+      return Err(ErrorCode::kPartitionNotExists, "partition {} of {} does not exist",
+                 path.partition_name.value_or(""), table->info.path.ToString());
     }
     response.partition_metadata.push_back(ToWire(*table, it->first, it->second, server.id()));
   }
   for (const model::PartitionId id : request.partitions_id) {
     const auto it = view.partitions.find(id);
-    if (it == view.partitions.end()) return Err(ErrorCode::kPartitionNotExists, "partition {} does not exist", id);
-    response.partition_metadata.push_back(ToWire(*it->second.table, it->second.name, id, server.id()));
+    if (it == view.partitions.end())
+      return Err(ErrorCode::kPartitionNotExists, "partition {} does not exist", id);
+    response.partition_metadata.push_back(
+        ToWire(*it->second.table, it->second.name, id, server.id()));
   }
   return response;
 }
@@ -68,14 +74,17 @@ Result<wire::MetadataResponse> Metadata(Server& server, const Call& call, const 
 }  // namespace
 
 void ApiVersions(Server&, Call call) {
-  AnswerHere<wire::ApiVersionsRequest>(std::move(call), [](const wire::ApiVersionsRequest&) -> Result<wire::ApiVersionsResponse> {
-    wire::ApiVersionsResponse response;
-    for (const Api& api : ApiTable()) {
-      response.api_versions.push_back({static_cast<int32_t>(api.key), api.min_version, api.max_version});
-    }
-    // server_type stays absent: this node is coordinator and tablet server at one address, and clients check it only when set.
-    return response;
-  });
+  AnswerHere<wire::ApiVersionsRequest>(
+      std::move(call), [](const wire::ApiVersionsRequest&) -> Result<wire::ApiVersionsResponse> {
+        wire::ApiVersionsResponse response;
+        for (const Api& api : ApiTable()) {
+          response.api_versions.push_back(
+              {static_cast<int32_t>(api.key), api.min_version, api.max_version});
+        }
+        // server_type stays absent: this node is coordinator and tablet server at one address, and
+        // clients check it only when set.
+        return response;
+      });
 }
 
 void GetMetadata(Server& server, Call call) {
@@ -87,9 +96,11 @@ void GetMetadata(Server& server, Call call) {
 
 void Authenticate(Server&, Call call) {
   AnswerHere<wire::AuthenticateRequest>(
-      std::move(call), [](const wire::AuthenticateRequest& request) -> Result<wire::AuthenticateResponse> {
+      std::move(call),
+      [](const wire::AuthenticateRequest& request) -> Result<wire::AuthenticateResponse> {
         if (request.protocol != "PLAINTEXT") {
-          return Err(ErrorCode::kAuthenticate, "this listener speaks PLAINTEXT, '{}' was asked for", request.protocol);
+          return Err(ErrorCode::kAuthenticate, "this listener speaks PLAINTEXT, '{}' was asked for",
+                     request.protocol);
         }
         return wire::AuthenticateResponse();
       });

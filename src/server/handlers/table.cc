@@ -7,7 +7,8 @@ namespace {
 
 Result<model::Column> ColumnOf(const wire::PbAddColumn& add) {
   if (add.column_position_type != 0) {
-    return Err(ErrorCode::kInvalidAlterTable, "column '{}' can only be added as the last one", add.column_name);
+    return Err(ErrorCode::kInvalidAlterTable, "column '{}' can only be added as the last one",
+               add.column_name);
   }
   model::Column column;
   column.name = add.column_name;
@@ -17,15 +18,19 @@ Result<model::Column> ColumnOf(const wire::PbAddColumn& add) {
 }
 
 Result<wire::AlterTableResponse> Alter(MetaService& meta, const wire::AlterTableRequest& request) {
-  if (!request.drop_columns.empty() || !request.rename_columns.empty() || !request.modify_columns.empty()) {
-    return Err(ErrorCode::kInvalidAlterTable, "columns can be added, not dropped, renamed or changed");
+  if (!request.drop_columns.empty() || !request.rename_columns.empty() ||
+      !request.modify_columns.empty()) {
+    return Err(ErrorCode::kInvalidAlterTable,
+               "columns can be added, not dropped, renamed or changed");
   }
   coordinator::Coordinator::PropertyChanges changes;
   for (const wire::PbAlterConfig& change : request.config_changes) {
     if (change.op_type != 0 && change.op_type != 1) {
-      return Err(ErrorCode::kInvalidAlterTable, "option '{}' can be set or reset, nothing else", change.config_key);
+      return Err(ErrorCode::kInvalidAlterTable, "option '{}' can be set or reset, nothing else",
+                 change.config_key);
     }
-    changes.emplace_back(change.config_key, change.op_type == 0 ? change.config_value : std::nullopt);
+    changes.emplace_back(change.config_key,
+                         change.op_type == 0 ? change.config_value : std::nullopt);
     if (change.op_type == 0 && !change.config_value) {
       return Err(ErrorCode::kInvalidAlterTable, "option '{}' has no value", change.config_key);
     }
@@ -35,19 +40,22 @@ Result<wire::AlterTableResponse> Alter(MetaService& meta, const wire::AlterTable
     STROM_ASSIGN(model::Column column, ColumnOf(add));
     columns.push_back(std::move(column));
   }
-  STROM_TRY(meta.AlterTable(PathOf(request.table_path), changes, std::move(columns), request.ignore_if_not_exists));
+  STROM_TRY(meta.AlterTable(PathOf(request.table_path), changes, std::move(columns),
+                            request.ignore_if_not_exists));
   return wire::AlterTableResponse();
 }
 
 }  // namespace
 
-std::string PublicDescriptor(const model::TableInfo& info, const coordinator::Coordinator::Settings& settings) {
+std::string PublicDescriptor(const model::TableInfo& info,
+                             const coordinator::Coordinator::Settings& settings) {
   if (!info.options.lake_enabled) return model::DescriptorToJson(info.descriptor);
   model::TableDescriptor descriptor = info.descriptor;
   const std::string prefix = std::string("datalake.") + NameOf(info.options.lake_format) + ".";
   for (const auto& [key, value] : settings) {
     const std::string lower = ToLower(key);
-    const bool secret = lower.find("password") != std::string::npos || lower.find("secret") != std::string::npos ||
+    const bool secret = lower.find("password") != std::string::npos ||
+                        lower.find("secret") != std::string::npos ||
                         lower.find("key") != std::string::npos;
     if (key.starts_with(prefix) && !secret) descriptor.properties["table." + key] = value;
   }
@@ -56,27 +64,36 @@ std::string PublicDescriptor(const model::TableInfo& info, const coordinator::Co
 
 void CreateTable(Server& server, Call call) {
   AnswerOnCoordinator<wire::CreateTableRequest>(
-      server, std::move(call), [](MetaService& meta, const wire::CreateTableRequest& request) -> Result<wire::CreateTableResponse> {
-        STROM_ASSIGN(model::TableDescriptor descriptor, model::DescriptorFromJson(request.table_json.str()));
-        STROM_TRY(meta.CreateTable(PathOf(request.table_path), std::move(descriptor), request.ignore_if_exists));
+      server, std::move(call),
+      [](MetaService& meta,
+         const wire::CreateTableRequest& request) -> Result<wire::CreateTableResponse> {
+        STROM_ASSIGN(model::TableDescriptor descriptor,
+                     model::DescriptorFromJson(request.table_json.str()));
+        STROM_TRY(meta.CreateTable(PathOf(request.table_path), std::move(descriptor),
+                                   request.ignore_if_exists));
         return wire::CreateTableResponse();
       });
 }
 
 void DropTable(Server& server, Call call) {
   AnswerOnCoordinator<wire::DropTableRequest>(
-      server, std::move(call), [](MetaService& meta, const wire::DropTableRequest& request) -> Result<wire::DropTableResponse> {
+      server, std::move(call),
+      [](MetaService& meta,
+         const wire::DropTableRequest& request) -> Result<wire::DropTableResponse> {
         STROM_TRY(meta.DropTable(PathOf(request.table_path), request.ignore_if_not_exists));
         return wire::DropTableResponse();
       });
 }
 
-void AlterTable(Server& server, Call call) { AnswerOnCoordinator<wire::AlterTableRequest>(server, std::move(call), Alter); }
+void AlterTable(Server& server, Call call) {
+  AnswerOnCoordinator<wire::AlterTableRequest>(server, std::move(call), Alter);
+}
 
 void GetTableInfo(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::GetTableInfoRequest>(
-      std::move(call), [&](const wire::GetTableInfoRequest& request) -> Result<wire::GetTableInfoResponse> {
+      std::move(call),
+      [&](const wire::GetTableInfoRequest& request) -> Result<wire::GetTableInfoResponse> {
         STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(request.table_path)));
         wire::GetTableInfoResponse response;
         response.table_id = table->info.table_id;
@@ -91,9 +108,11 @@ void GetTableInfo(Server& server, Call call) {
 void ListTables(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::ListTablesRequest>(
-      std::move(call), [&](const wire::ListTablesRequest& request) -> Result<wire::ListTablesResponse> {
+      std::move(call),
+      [&](const wire::ListTablesRequest& request) -> Result<wire::ListTablesResponse> {
         if (!view->databases.contains(request.database_name)) {
-          return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", request.database_name);
+          return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist",
+                     request.database_name);
         }
         wire::ListTablesResponse response;
         for (const auto& [path, table] : view->tables) {
@@ -106,7 +125,8 @@ void ListTables(Server& server, Call call) {
 void TableExists(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::TableExistsRequest>(
-      std::move(call), [&](const wire::TableExistsRequest& request) -> Result<wire::TableExistsResponse> {
+      std::move(call),
+      [&](const wire::TableExistsRequest& request) -> Result<wire::TableExistsResponse> {
         return wire::TableExistsResponse{view->Find(PathOf(request.table_path)) != nullptr};
       });
 }
@@ -114,12 +134,14 @@ void TableExists(Server& server, Call call) {
 void GetTableSchema(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::GetTableSchemaRequest>(
-      std::move(call), [&](const wire::GetTableSchemaRequest& request) -> Result<wire::GetTableSchemaResponse> {
+      std::move(call),
+      [&](const wire::GetTableSchemaRequest& request) -> Result<wire::GetTableSchemaResponse> {
         STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(request.table_path)));
         const int32_t id = request.schema_id.value_or(table->info.schema_id);
         const model::Schema* schema = table->SchemaOf(id);
         if (schema == nullptr) {
-          return Err(ErrorCode::kSchemaNotExist, "table {} has no schema {}", table->info.path.ToString(), id);
+          return Err(ErrorCode::kSchemaNotExist, "table {} has no schema {}",
+                     table->info.path.ToString(), id);
         }
         return wire::GetTableSchemaResponse{id, TextBytes(model::SchemaToJson(*schema))};
       });

@@ -1,0 +1,60 @@
+# The front door. `make` builds build/release/strom; `make test` is what CI runs.
+export CCACHE_SLOPPINESS = pch_defines,time_macros
+BUILD = cmake --build --preset
+PYTHON = .deps/venv/bin/python
+PYTEST = $(PYTHON) -m pytest -q --no-header -p no:cacheprovider
+
+.PHONY: all setup release gcc asan tsan unit conformance fuzz lint format test bench quickstart run clean
+
+all: release
+
+setup:
+	@tools/setup.sh
+
+release: setup
+	@cmake --preset release > /dev/null
+	@$(BUILD) release
+
+# The second compiler builds everything; its unit tests run in the sanitizer builds' stead nowhere else.
+gcc: setup
+	@cmake --preset gcc > /dev/null
+	@$(BUILD) gcc
+
+asan tsan: setup
+	@cmake --preset $@ > /dev/null
+	@$(BUILD) $@
+	@TSAN_OPTIONS=ignore_noninstrumented_modules=1 ctest --test-dir build/$@ --output-on-failure -j 2 --progress
+
+unit: release
+	@ctest --test-dir build/release --output-on-failure -j 2 --progress
+
+conformance: release
+	@$(PYTEST) tests/conformance
+
+# Every decoder of bytes from outside, for STROM_FUZZ_SECONDS each; the corpus grows in build/fuzz/corpus.
+fuzz: setup
+	@cmake --preset fuzz -DSTROM_FUZZ_SECONDS=$(or $(STROM_FUZZ_SECONDS),20) > /dev/null
+	@$(BUILD) fuzz --target fuzz
+
+lint:
+	@python3 tools/check_rooms.py
+	@git ls-files 'src/*.h' 'src/*.cc' | xargs clang-format-19 --dry-run -Werror
+
+format:
+	@git ls-files 'src/*.h' 'src/*.cc' | xargs clang-format-19 -i
+
+# Fails at the first part that fails; the last line counts the tests of all parts.
+test: setup
+	@tests/run_all
+
+bench: release
+	@$(PYTHON) bench/run.py
+
+quickstart: release
+	@$(PYTHON) tools/quickstart.py
+
+run: release
+	@build/release/strom server
+
+clean:
+	@rm -rf build

@@ -1,0 +1,124 @@
+"""Garbage, lies and half requests: each gets the protocol's error or a closed connection, and nobody else notices."""
+import os
+import random
+import struct
+
+import pytest
+
+from harness import Raw, compacted_batch, field, sql
+
+PRODUCE, FETCH, API_VERSIONS = 1014, 1015, 1000
+
+
+@pytest.fixture
+def table(server, name):
+    sql(server, f"CREATE TABLE {name} (n BIGINT) WITH ('table.log.format' = 'COMPACTED', 'bucket.num' = '1')")
+    raw = Raw(server.port)
+    yield raw, raw.table_id("fluss", name)
+    raw.close()
+
+
+def test_a_good_batch_is_taken(table):
+    raw, table_id = table
+    assert raw.produce(table_id, 0, compacted_batch([1, 2, 3])) == 0
+    assert raw.produce(table_id, 0, compacted_batch([4])) == 3
+
+
+def spoil(batch, at, value):
+    return batch[:at] + value + batch[at + len(value):]
+
+
+@pytest.mark.parametrize("what, records, code", [
+    ("wrong checksum", spoil(compacted_batch([1]), 50, b"\xff"), 14),
+    ("length too small", spoil(compacted_batch([1]), 8, struct.pack("<i", 5)), 14),
+    ("negative length", spoil(compacted_batch([1]), 8, struct.pack("<i", -1)), 14),
+    ("unknown magic", spoil(compacted_batch([1]), 12, b"\x09"), 14),
+    ("unknown schema", compacted_batch([1], schema_id=7), 9),
+    ("no rows", compacted_batch([]), 14),
+    ("sequence out of order", compacted_batch([1], writer=77, sequence=5), 31),
+])
+def test_bad_batches(table, what, records, code):
+    raw, table_id = table
+    answer = raw.produce(table_id, 0, records)
+    assert answer[0] == code, (what, answer)
+    assert raw.produce(table_id, 0, compacted_batch([1])) == 0, "nothing was written"
+
+
+def test_a_batch_sent_twice_is_written_once(table):
+    raw, table_id = table
+    batch = compacted_batch([1, 2], writer=123456, sequence=0)
+    assert raw.produce(table_id, 0, batch) == 0
+    assert raw.produce(table_id, 0, batch) == 0
+    assert raw.produce(table_id, 0, compacted_batch([3], writer=123456, sequence=1)) == 2
+
+
+def test_unknown_buckets_tables_and_acks(table):
+    raw, table_id = table
+    assert raw.produce(table_id, 9, compacted_batch([1]))[0] == 21
+    assert raw.produce(1 << 40, 0, compacted_batch([1]))[0] == 21
+    assert raw.produce(table_id, 0, compacted_batch([1]), acks=7)[0] == 18
+
+
+def test_acks_zero_is_answered(table):
+    raw, table_id = table
+    assert raw.produce(table_id, 0, compacted_batch([1]), acks=0) == 0
+
+
+def test_unknown_requests_are_answered(server):
+    raw = Raw(server.port)
+    for key in (0, 999, 1016, 2000, -5):
+        assert raw.call(key, b"")[0] == 2
+    assert raw.call(API_VERSIONS, field(1, "x") + field(2, "1"), version=9)[0] == 2
+    assert isinstance(raw.call(API_VERSIONS, field(1, "x") + field(2, "1")), dict)
+    raw.close()
+
+
+def test_bodies_that_do_not_parse_are_answered(server):
+    raw = Raw(server.port)
+    for body in (b"\xff", b"\x0a\xff\xff\xff\xff\x0f", b"\x0b", field(1, "only one of two")):
+        assert raw.call(API_VERSIONS, body)[0] == 3
+    raw.close()
+
+
+def test_frames_that_are_no_frames_close_the_connection(server):
+    for start in (b"\xff\xff\xff\xff", struct.pack(">i", 3) + b"abc", struct.pack(">i", 2_000_000_000), b"GET / HTTP/1.1\r\n\r\n"):
+        raw = Raw(server.port)
+        raw.socket.sendall(start)
+        assert raw.receive()[0] == 2, "the server says why"
+        with pytest.raises(ConnectionError):
+            raw.receive()
+        raw.close()
+
+
+def test_half_frames_hinder_nobody(server):
+    halves = []
+    for _ in range(50):
+        raw = Raw(server.port)
+        raw.socket.sendall(struct.pack(">ihhi", 50_000_000, PRODUCE, 0, 1) + b"x" * 1000)
+        halves.append(raw)
+    assert sql(server, "SELECT 1 AS one") == [[{"one": 1}]]
+    for raw in halves:
+        raw.close()
+
+
+def memory_kib(server):
+    for line in open(f"/proc/{server.process.pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+
+
+def test_random_bytes_do_no_harm(server, table):
+    raw, table_id = table
+    good = field(1, (1 << 64) - 1) + field(2, 1 << 20) + field(3, field(1, table_id) + field(2, 0) + field(4, field(2, 0) + field(3, 0) + field(4, 100)))
+    rng = random.Random(int(os.environ.get("STROM_SEED", "7")))
+    before = memory_kib(server)
+    for _ in range(3000):
+        body = bytearray(good)
+        for _ in range(rng.randint(1, 6)):
+            body[rng.randrange(len(body))] = rng.randrange(256)
+        probe = raw if not raw.socket._closed else Raw(server.port)
+        probe.send(FETCH, bytes(body))
+        kind, _, _ = probe.receive()
+        assert kind in (0, 1)
+    assert memory_kib(server) < before + 100_000
+    assert sql(server, "SELECT 1 AS one") == [[{"one": 1}]]
