@@ -16,6 +16,9 @@ while read -r package; do
 done < tools/apt-packages.txt
 # Debian's npm conflicts with a Node.js of another origin, so it is asked for only where there is none.
 command -v npm > /dev/null || missing+=(npm)
+# Any JDK from 11 on runs the unmodified Java client of the tests.
+command -v javac > /dev/null || missing+=(default-jdk-headless)
+command -v mvn > /dev/null || missing+=(maven)
 if ((${#missing[@]})); then
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
   sudo=""
@@ -49,4 +52,11 @@ if [ "$(cat "$deps/duckdb/version" 2> /dev/null)" != "$duckdb_version" ]; then
   rm -rf "$deps/duckdb/tmp"
   (cd "$deps/duckdb" && sha256sum --quiet -c "$OLDPWD/tools/duckdb.sha256")
   echo "$duckdb_version" > "$deps/duckdb/version"
+fi
+
+java_pom=tests/conformance/java/pom.xml
+if ! cmp -s "$java_pom" "$deps/java/pom.done"; then
+  say "fetching the Java client that the tests run"
+  mvn -q -B -f "$java_pom" dependency:copy-dependencies -DoutputDirectory="$deps/java/lib"
+  cp "$java_pom" "$deps/java/pom.done"
 fi

@@ -238,9 +238,10 @@ TEST(LogTablet, SurvivesTheFailureOfEachWrite) {
           if (job && job->Run()) (*log)->Flushed(job->end_offset);
         }
       }
-      if (files.fired())
+      if (files.fired()) {
         EXPECT_FALSE((*log)->Append(MakeBatch(2, 9, 0), kNow).has_value() &&
                      (*log)->Close().has_value());
+      }
     }
     files.FailFrom(-1);
     const auto log = MustOpen(files, TestOptions(600));
