@@ -48,6 +48,7 @@ test: setup
 	@tests/run_all
 
 bench: release
+	@$(BUILD) release --target bench_load > /dev/null
 	@$(PYTHON) bench/run.py
 
 quickstart: release

@@ -1,0 +1,273 @@
+// Puts load on a running server and prints what it did as one line of JSON. Usage:
+//   load append HOST:PORT TABLE connections in_flight rows_per_batch batches   pre-built batches,
+//   acks=all load fetch HOST:PORT TABLE [column]                                        every row
+//   once, all columns or one load pingpong HOST:PORT TABLE rounds append one row, poll it, again
+//   load ceiling MiB                                                          memcpy, CRC, page
+//   cache, loopback echo
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <arrow/array.h>
+#include <arrow/builder.h>
+#include <arrow/record_batch.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "client/connection.h"
+#include "client/log_reader.h"
+#include "record/arrow_batch.h"
+
+namespace {
+
+using namespace strom;  // NOLINT: one small program
+
+double Seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double CpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+template <class T>
+T Must(Result<T> result) {
+  if (result) return std::move(*result);
+  std::fprintf(stderr, "load: %s\n", result.error().message.c_str());
+  std::exit(1);
+}
+void Must(const Status& status) {
+  if (status) return;
+  std::fprintf(stderr, "load: %s\n", status.error().message.c_str());
+  std::exit(1);
+}
+
+model::TablePath PathOf(const std::string& table) {
+  return {"fluss", table};
+}
+
+/// Rows whose values differ a little, for any table of BIGINT and STRING columns.
+Bytes MakeBatch(const client::Table& table, int64_t rows) {
+  const model::Schema& schema = table.info.descriptor.schema;
+  arrow::ArrayVector columns;
+  for (const model::Column& column : schema.columns) {
+    auto builder = Must([&]() -> Result<std::unique_ptr<arrow::ArrayBuilder>> {
+      std::unique_ptr<arrow::ArrayBuilder> made;
+      STROM_TRY(record::FromArrow(
+          arrow::MakeBuilder(arrow::default_memory_pool(), record::ToArrowType(column.type), &made),
+          "make"));
+      return made;
+    }());
+    for (int64_t i = 0; i < rows; ++i) {
+      record::Value value{i};
+      if (column.type.root == model::TypeRoot::kString) value = {fmt::format("{:084}", i)};
+      Must(record::AppendValue(column.type, value, *builder));
+    }
+    columns.push_back(*builder->Finish());
+  }
+  const auto batch = arrow::RecordBatch::Make(record::ToArrowSchema(schema), rows, columns);
+  const record::ArrowCompression compression{table.info.options.arrow_compression, 3};
+  const Bytes payload =
+      Must(record::EncodeLogPayload(*batch, table.info.options.log_format, schema, compression));
+  record::BatchHeader header;
+  header.record_count = static_cast<int32_t>(rows);
+  return record::BuildLogBatch(header, payload);
+}
+
+void Append(const std::vector<std::string>& args) {
+  const auto number = [&](size_t i) { return std::stoll(args.at(i)); };
+  const int64_t connections = number(2);
+  const auto in_flight = static_cast<size_t>(number(3));
+  const int64_t rows = number(4);
+  const int64_t batches = number(5);
+  const auto first = Must(client::Connection::Open(args[0]));
+  const auto table = Must(first->GetTable(PathOf(args[1])));
+  const SharedBytes batch = SharedBytes::Own(MakeBatch(*table, rows));
+  const double begun = Seconds();
+  std::vector<std::thread> threads;
+  for (int64_t c = 0; c < connections; ++c) {
+    threads.emplace_back([&, c] {
+      const auto connection = Must(client::Connection::Open(args[0]));
+      wire::ProduceLogRequest request;
+      request.acks = -1;
+      request.table_id = table->info.table_id;
+      request.timeout_ms = 30'000;
+      request.buckets_req.push_back(
+          {std::nullopt, static_cast<int32_t>(c % table->info.bucket_count()), batch});
+      std::deque<int32_t> waiting;
+      const auto await = [&] {
+        const auto answer = Must(connection->Await<wire::ProduceLogResponse>(waiting.front()));
+        waiting.pop_front();
+        for (const auto& bucket : answer.buckets_resp) Must(client::ErrorIn(bucket));
+      };
+      for (int64_t i = 0; i < batches / connections; ++i) {
+        if (waiting.size() == in_flight) await();
+        waiting.push_back(Must(connection->Submit(request)));
+      }
+      while (!waiting.empty()) await();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::printf("{\"requests\": %lld, \"bytes\": %lld, \"seconds\": %.4f}\n",
+              static_cast<long long>(batches / connections * connections),
+              static_cast<long long>(batches / connections * connections) *
+                  static_cast<long long>(batch.size()),
+              Seconds() - begun);
+}
+
+void Fetch(const std::vector<std::string>& args) {
+  const auto connection = Must(client::Connection::Open(args[0]));
+  const auto table = Must(connection->GetTable(PathOf(args[1])));
+  int64_t bytes = 0;
+  const double begun = Seconds();
+  for (const auto& [bucket, end] :
+       Must(client::ListOffsets(*connection, *table, client::OffsetKind::kLatest))) {
+    for (int64_t offset = 0; offset < end;) {
+      wire::FetchLogRequest request;
+      request.follower_server_id = -1;
+      request.max_bytes = 16 << 20;
+      wire::PbFetchLogReqForTable& part = request.tables_req.emplace_back();
+      part.table_id = table->info.table_id;
+      if (args.size() > 2) {
+        part.projection_pushdown_enabled = true;
+        part.projected_fields = {std::stoi(args[2])};
+      }
+      part.buckets_req.push_back({std::nullopt, bucket.bucket, offset, 4 << 20});
+      const auto answer = Must(connection->Call(request));
+      const auto& records = answer.tables_resp.at(0).buckets_resp.at(0).records;
+      bytes += static_cast<int64_t>(records->size());
+      record::LogBatches all(records->view());
+      while (const auto batch = Must(all.Next())) offset = batch->next_offset();
+    }
+  }
+  std::printf("{\"bytes\": %lld, \"seconds\": %.4f}\n", static_cast<long long>(bytes),
+              Seconds() - begun);
+}
+
+void PingPong(const std::vector<std::string>& args) {
+  const auto writer = Must(client::Connection::Open(args[0]));
+  const auto reader = Must(client::Connection::Open(args[0]));
+  const auto table = Must(writer->GetTable(PathOf(args[1])));
+  int64_t offset =
+      Must(client::ListOffsets(*writer, *table, client::OffsetKind::kLatest)).begin()->second;
+  wire::ProduceLogRequest produce;
+  produce.acks = -1;
+  produce.table_id = table->info.table_id;
+  produce.timeout_ms = 30'000;
+  produce.buckets_req.push_back({std::nullopt, 0, SharedBytes::Own(MakeBatch(*table, 1))});
+  std::vector<double> micros;
+  for (int64_t i = 0; i < std::stoll(args[2]); ++i) {
+    wire::FetchLogRequest fetch;
+    fetch.follower_server_id = -1;
+    fetch.max_bytes = 1 << 20;
+    fetch.min_bytes = 1;
+    fetch.max_wait_ms = 10'000;
+    fetch.tables_req.push_back(
+        {table->info.table_id, false, {}, {{std::nullopt, 0, offset++, 1 << 20}}, {}, {}});
+    const int32_t waiting = Must(reader->Submit(fetch));
+    const double begun = Seconds();
+    const int32_t sent = Must(writer->Submit(produce));
+    Must(reader->Await<wire::FetchLogResponse>(waiting));
+    micros.push_back((Seconds() - begun) * 1e6);
+    Must(writer->Await<wire::ProduceLogResponse>(sent));
+  }
+  std::ranges::sort(micros);
+  std::printf("{\"p50_us\": %.1f, \"p99_us\": %.1f}\n", micros[micros.size() / 2],
+              micros[micros.size() * 99 / 100]);
+}
+
+/// What the machine itself can do, in CPU-seconds per GiB and microseconds per round trip.
+void Ceiling(const std::vector<std::string>& args) {
+  const int64_t mib = std::stoll(args[0]);
+  const Bytes block(1 << 20, 'x');
+  Bytes copy(1 << 20, '\0');
+  const auto measure = [&](auto work) {
+    const double before = CpuSeconds();
+    for (int64_t i = 0; i < mib; ++i) work();
+    return (CpuSeconds() - before) * 1024 / static_cast<double>(mib);
+  };
+  const double memcpy_s = measure([&] {
+    std::memcpy(copy.data(), block.data(), block.size());
+    asm volatile("" : : "r"(copy.data()) : "memory");
+  });
+  uint32_t crc = 0;
+  const double crc_s = measure([&] { crc ^= Crc32c(block); });
+  const int file = ::open("ceiling.tmp", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  const double write_s = measure([&] {
+    if (::write(file, block.data(), block.size()) < 0) std::exit(1);
+  });
+  ::unlink("ceiling.tmp");
+  ::close(file);
+
+  int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) std::exit(1);
+  ::listen(listener, 1);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+  std::thread echo([&] {
+    const int peer = ::accept(listener, nullptr, nullptr);
+    const int one = 1;
+    ::setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    char buffer[256];
+    ssize_t got = 0;
+    while ((got = ::recv(peer, buffer, sizeof buffer, 0)) > 0) {
+      if (::send(peer, buffer, static_cast<size_t>(got), 0) < 0) break;
+    }
+    ::close(peer);
+  });
+  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) std::exit(1);
+  const int one = 1;
+  ::setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  std::vector<double> micros;
+  char buffer[256] = {};
+  for (int i = 0; i < 5000; ++i) {
+    const double begun = Seconds();
+    if (::send(client, buffer, 100, 0) < 0) std::exit(1);
+    for (ssize_t got = 0; got < 100;) {
+      const ssize_t part = ::recv(client, buffer, static_cast<size_t>(100 - got), 0);
+      if (part <= 0) std::exit(1);
+      got += part;
+    }
+    micros.push_back((Seconds() - begun) * 1e6);
+  }
+  ::close(client);
+  echo.join();
+  ::close(listener);
+  std::ranges::sort(micros);
+  std::printf(
+      "{\"memcpy_s_per_gib\": %.4f, \"crc_s_per_gib\": %.4f, \"write_s_per_gib\": %.4f, "
+      "\"echo_p50_us\": %.1f, \"ignored\": %u}\n",
+      memcpy_s, crc_s, write_s, micros[micros.size() / 2], crc & 1);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + std::min(argc, 2), argv + argc);
+  const std::string what = argc > 1 ? argv[1] : "";
+  if (what == "append" && args.size() == 6)
+    Append(args);
+  else if (what == "fetch" && args.size() >= 2)
+    Fetch(args);
+  else if (what == "pingpong" && args.size() == 3)
+    PingPong(args);
+  else if (what == "ceiling" && args.size() == 1)
+    Ceiling(args);
+  else
+    return std::fprintf(stderr, "load: see the head of bench/load.cc\n"), 2;
+  return 0;
+}

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Measures the server beside the machine's own ceilings in one run and prints a table: CPU-seconds of the server per unit.
+
+Usage: make bench [> bench/RESULTS.md]. Cores are shared with the load, so rates are not told; CPU and ratios are.
+"""
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/conformance"))
+from harness import Server, sql  # noqa: E402
+
+LOAD = str(ROOT / "build/release/bench_load")
+GIB = 1 << 30
+
+
+def load(*words):
+    return json.loads(subprocess.run([LOAD, *map(str, words)], check=True, capture_output=True, text=True, cwd=folder).stdout)
+
+
+def cpu(server):
+    """User and system seconds of the server so far."""
+    fields = open(f"/proc/{server.process.pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(server):
+    for line in open(f"/proc/{server.process.pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+
+
+def measured(server, *words):
+    before = cpu(server)
+    result = load(*words)
+    result["cpu"] = cpu(server) - before
+    return result
+
+
+def row(what, value, ceiling=""):
+    print(f"| {what} | {value} | {ceiling} |", flush=True)
+
+
+def child_cpu(command):
+    before = os.times()
+    subprocess.run(command, check=True, capture_output=True)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    print(f"# Results\n\n`make bench`, {os.cpu_count()} cores of {platform.machine()}, Linux {platform.release()}.\n")
+    print("| what | measured | beside it, in the same run |\n|---|---|---|")
+    ceiling = load("ceiling", 512)
+    append_ceiling = ceiling["crc_s_per_gib"] + ceiling["write_s_per_gib"]
+    row("ceilings", f"memcpy {ceiling['memcpy_s_per_gib']:.3f}, CRC {ceiling['crc_s_per_gib']:.3f}, page-cache append "
+        f"{ceiling['write_s_per_gib']:.3f} s per GiB; echo p50 {ceiling['echo_p50_us']:.0f} us")
+
+    begun = time.monotonic()
+    server = Server(folder, **{"datalake.format": "paimon"})
+    ready = server.wait_for(r"ready in (\d+) ms").group(1)
+    row("start", f"{ready} ms to ready, {(time.monotonic() - begun) * 1000:.0f} ms from exec as seen outside", "target 100 ms")
+    idle = resident_mib(server)
+    row("idle resident memory", f"{idle:.1f} MiB", "target 64 MiB")
+    sql(server, "CREATE TABLE many (id BIGINT) WITH ('bucket.num' = '1000')")
+    row("1,000 empty buckets add", f"{resident_mib(server) - idle:.1f} MiB", "target 20 MiB")
+
+    sql(server, "CREATE TABLE big (id BIGINT, s STRING) WITH ('bucket.num' = '4', 'table.log.arrow.compression.type' = 'NONE')")
+    r = measured(server, "append", server.address, "big", 4, 4, 11000, 2000)
+    row("append, 1 MiB batches, 4 connections", f"{r['cpu'] / r['bytes'] * GIB:.2f} CPU s per GiB",
+        f"CRC + page-cache append {append_ceiling:.2f}, and the frame's way in")
+    sql(server, "CREATE TABLE small (id BIGINT, s STRING) WITH ('bucket.num' = '4', 'table.log.arrow.compression.type' = 'NONE')")
+    r = measured(server, "append", server.address, "small", 4, 64, 1, 200000)
+    row("append, one 100-byte row a request, 4 x 64 in flight", f"{r['cpu'] / r['requests'] * 1e6:.2f} CPU us per request", "target 4 us")
+    sql(server, "CREATE TABLE one (id BIGINT, s STRING) WITH ('bucket.num' = '1')")
+    r = load("pingpong", server.address, "one", 3000)
+    row("append to waiting poll of one row", f"p50 {r['p50_us']:.0f} us, p99 {r['p99_us']:.0f} us", f"echo p50 {ceiling['echo_p50_us']:.0f} us")
+
+    columns = ", ".join(f"c{i} BIGINT" for i in range(20))
+    sql(server, f"CREATE TABLE wide ({columns}) WITH ('bucket.num' = '1', 'table.log.arrow.compression.type' = 'NONE')")
+    load("append", server.address, "wide", 1, 4, 6000, 1000)
+    everything = measured(server, "fetch", server.address, "wide")
+    one = measured(server, "fetch", server.address, "wide", 7)
+    row("fetch, all columns", f"{everything['cpu'] / everything['bytes'] * GIB:.2f} CPU s per GiB")
+    row("fetch, 1 of 20 columns", f"{one['bytes'] / everything['bytes'] * 100:.1f} % of the bytes, {one['cpu'] / everything['cpu'] * 100:.0f} % of the CPU", "target 7 %, 25 %")
+
+    rows = 10_000_000
+    sql(server, "CREATE TABLE flat (id BIGINT, k INT, v DOUBLE, s STRING) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '60s')")
+    generate = "INSERT INTO flat SELECT id, CAST(id % 100 AS INT), id / 3, 'text ' || (id % 1000) FROM range({}, {}) AS r(id)"
+    before = cpu(server)
+    sql(server, generate.format(0, rows * 9 // 10))
+    deadline = time.monotonic() + 300
+    while sql(server, "SELECT count(*) AS n FROM flat$lake")[0][0]["n"] < rows * 9 // 10 and time.monotonic() < deadline:
+        sql(server, "SHOW TABLES")
+    row("append and tier 9 M rows to Parquet", f"{(cpu(server) - before) / (rows * 9 // 10) * 1e6:.2f} CPU s per million rows, {resident_mib(server):.0f} MiB resident at the end", "target 256 MiB")
+    sql(server, generate.format(rows * 9 // 10, rows))
+    query = "SELECT k, count(*), sum(v) FROM {} GROUP BY k ORDER BY k"
+    started = time.monotonic()
+    sql(server, query.format("flat"))
+    union = time.monotonic() - started
+    files = str(server.cwd / "data/lake/fluss.db/flat/bucket-0/*.parquet")
+    started = time.monotonic()
+    sql(server, query.format(f"'{files}'"))
+    row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
+    server.stop()
