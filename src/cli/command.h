@@ -42,7 +42,6 @@ class Arguments {
 int Report(const Error& error);
 
 int RunServer(const std::vector<std::string>& words);
-int RunLog(const std::vector<std::string>& words);
 int RunSql(const std::vector<std::string>& words);
 int RunTier(const std::vector<std::string>& words);
 

@@ -15,7 +15,13 @@ namespace strom::node {
 struct Node::Parts {
   explicit Parts(Settings s)
       : settings(std::move(s)), coordinator_loop("coordinator"), shards(settings.shards) {}
+  /// Also the way out of a start that failed half-way: nothing may run while things are taken
+  /// apart.
   ~Parts() {
+    tiering.reset();
+    coordinator_loop.Stop();
+    if (pool) pool->Join();
+    shards.Stop();
     if (lock_fd >= 0) ::close(lock_fd);
   }
 
@@ -101,8 +107,8 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   if (p.settings.tiering) {
     const server::Endpoint& bound = p.settings.server.bind.front();
     const std::string host = bound.host == "0.0.0.0" ? "127.0.0.1" : bound.host;
-    p.tiering = std::make_unique<tiering::TieringWorker>(tiering::TieringWorker::Options{
-        fmt::format("{}:{}", host, p.server->EndpointOf(bound.name).port), {}});
+    p.tiering = std::make_unique<tiering::TieringWorker>(
+        tiering::TieringWorker::Options{fmt::format("{}:{}", host, p.server->BoundPort(0)), {}});
     p.tiering->Start();
   }
   p.open = true;

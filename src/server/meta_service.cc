@@ -57,6 +57,10 @@ Status MetaService::CreateTable(const model::TablePath& path, model::TableDescri
   STROM_ASSIGN(const auto plan,
                coordinator_.PlanCreateTable(path, std::move(descriptor), ignore_if_exists));
   if (!plan) return {};
+  if (plan->descriptor.has_primary_key()) {
+    return Err(ErrorCode::kInvalidTable,
+               "table {} has a primary key; this version keeps log tables only", path.ToString());
+  }
   if (plan->options.lake_enabled) {
     STROM_ASSIGN(lake::LakeCatalog* const catalog, Lake());
     STROM_TRY(catalog->CreateTable(path, plan->descriptor, /*may_have_rows=*/false));

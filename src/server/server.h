@@ -55,6 +55,8 @@ class Server {
   /// Where clients of a listener reach this server; with the port that was bound when 0 was asked
   /// for.
   const Endpoint& EndpointOf(const std::string& listener) const { return endpoints_.at(listener); }
+  /// The port that a listener was bound to.
+  int BoundPort(size_t listener) const { return listeners_[listener]->port(); }
   /// The cluster settings in force, for what clients see of the lake's options. Any thread.
   coordinator::Coordinator::Settings LakeSettings() const {
     const std::lock_guard lock(settings_mutex_);

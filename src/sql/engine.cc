@@ -182,11 +182,14 @@ class DuckDbEngine final : public Engine {
       }
       const bool rows_wanted =
           result->properties.return_type == duckdb::StatementReturnType::QUERY_RESULT;
+      // The first rows are there before the sink hears of anything: a query that fails at its start
+      // can be run again.
+      auto chunk = result->Fetch();
+      if (result->HasError()) return Failed(result->GetErrorObject());
       if (rows_wanted) sink.Begin(columns);
       int64_t rows = 0;
       std::vector<Cell> cells(columns.size());
-      while (auto chunk = result->Fetch()) {
-        if (chunk->size() == 0) break;
+      for (; chunk && chunk->size() > 0; chunk = result->Fetch()) {
         for (size_t r = 0; r < chunk->size() && rows_wanted; ++r, ++rows) {
           for (size_t c = 0; c < cells.size(); ++c) {
             const duckdb::Value value = chunk->GetValue(c, r);
@@ -238,9 +241,11 @@ class DuckDbEngine final : public Engine {
     if (const size_t cut = message.find("\n\nLINE"); cut != std::string::npos) message.resize(cut);
     for (const ErrorCode code :
          {ErrorCode::kNetwork, ErrorCode::kTableNotExist, ErrorCode::kRequestTimeOut,
-          ErrorCode::kIo, ErrorCode::kCorrupt, ErrorCode::kNotFound, ErrorCode::kUnsupported}) {
+          ErrorCode::kIo, ErrorCode::kCorrupt, ErrorCode::kNotFound,
+          ErrorCode::kLogOffsetOutOfRange, ErrorCode::kUnsupported}) {
       const std::string prefix = std::string(NameOf(code)) + ": ";
-      if (message.starts_with(prefix)) return Err(code, "{}", message.substr(prefix.size()));
+      const size_t at = message.find(prefix);
+      if (at != std::string::npos) return Err(code, "{}", message.substr(at + prefix.size()));
     }
     const bool syntax = fault.Type() == duckdb::ExceptionType::PARSER ||
                         fault.Type() == duckdb::ExceptionType::BINDER ||

@@ -73,7 +73,8 @@ class LogBatchReader final : public arrow::RecordBatchReader {
                                                       options);
       }
       auto batch = reader_->Next();
-      if (!batch) return arrow::Status::IOError(batch.error().message);
+      if (!batch)
+        return arrow::Status::IOError(NameOf(batch.error().code), ": ", batch.error().message);
       if (!*batch) {
         reader_.reset();
         continue;

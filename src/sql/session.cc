@@ -294,8 +294,16 @@ class Session::Inner {
   }
 
   Result<StatementReport> Do(const Query& s, RowSink& sink) {
-    const auto rows = engine_->Run(s.text, sink);
+    // Retention may cut the log between planning and reading; by then the lake has those rows, so a
+    // new plan finds them.
+    constexpr int kTries = 3;
     StatementReport report;
+    auto rows = engine_->Run(s.text, sink);
+    for (int i = 1; i < kTries && !rows && rows.error().code == ErrorCode::kLogOffsetOutOfRange;
+         ++i) {
+      (void)scans_.TakeReports();
+      rows = engine_->Run(s.text, sink);
+    }
     report.scans = scans_.TakeReports();
     if (!rows) return std::unexpected(rows.error());
     report.has_rows = *rows >= 0;

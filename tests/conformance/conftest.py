@@ -9,7 +9,7 @@ from harness import Server
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("server"), **{"datalake.format": "paimon"})
+    running = Server(tmp_path_factory.mktemp("server"), **{"datalake.format": "paimon", "server.shards": "3"})  # requests cross shards
     yield running
     assert running.stop() == 0
 

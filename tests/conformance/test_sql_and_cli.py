@@ -140,6 +140,17 @@ def test_two_servers_on_one_directory_are_one_too_many(tmp_path):
     assert server.stop() == 0
 
 
+def test_a_port_that_is_taken_is_named(server, tmp_path):
+    second = Process(["server", "-X", f"bind.listeners=FLUSS://127.0.0.1:{server.port}", "-X", f"data.dir={tmp_path}/data"], tmp_path)
+    second.wait_for(f"cannot listen on 127.0.0.1:{server.port}: Address already in use")
+    assert second.process.wait(20) == 1
+
+
+def test_primary_key_tables_are_refused_not_half_there(server, name):
+    failed = sql(server, f"CREATE TABLE {name} (id BIGINT, PRIMARY KEY (id) NOT ENFORCED)", ok=False)
+    assert "this version keeps log tables only" in failed.stderr
+
+
 def test_an_idle_server_is_small_and_starts_in_a_blink(tmp_path):
     server = Server(tmp_path)
     ready = int(server.wait_for(r"ready in (\d+) ms").group(1))
