@@ -1,15 +1,14 @@
 #include "sql/scans.h"
 
-#include <arrow/adapters/orc/adapter.h>
 #include <arrow/array.h>
 #include <arrow/array/util.h>
 #include <arrow/compute/cast.h>
 #include <arrow/datum.h>
-#include <arrow/io/file.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
 #include "base/text.h"
+#include "lake/file/data_file_reader.h"
 #include "record/arrow_batch.h"
 #include "sql/lexer.h"
 
@@ -100,35 +99,26 @@ class LogBatchReader final : public arrow::RecordBatchReader {
   std::unique_ptr<client::LogReader> reader_;
 };
 
-/// Reads ORC files stripe by stripe; a column that a file does not have is null.
-class OrcBatchReader final : public arrow::RecordBatchReader {
+/// Gives data files to a consumer of Arrow; a column that a file does not have is null.
+class FileBatchReader final : public arrow::RecordBatchReader {
  public:
-  OrcBatchReader(std::vector<std::string> files, std::shared_ptr<arrow::Schema> schema)
-      : files_(std::move(files)), schema_(std::move(schema)) {}
+  FileBatchReader(std::vector<std::string> files, std::shared_ptr<arrow::Schema> schema)
+      : schema_(std::move(schema)),
+        files_(lake::ReadDataFiles(std::move(files), schema_->field_names())) {}
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     *out = nullptr;
-    while (!reader_ || stripe_ == reader_->NumberOfStripes()) {
-      if (next_file_ == files_.size()) return arrow::Status::OK();
-      ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::ReadableFile::Open(files_[next_file_++]));
-      ARROW_ASSIGN_OR_RAISE(
-          reader_, arrow::adapters::orc::ORCFileReader::Open(file, arrow::default_memory_pool()));
-      stripe_ = 0;
-    }
-    ARROW_ASSIGN_OR_RAISE(const auto file_schema, reader_->ReadSchema());
-    std::vector<std::string> wanted;
-    for (const auto& field : schema_->fields()) {
-      if (file_schema->GetFieldIndex(field->name()) >= 0) wanted.push_back(field->name());
-    }
-    if (wanted.empty()) wanted.push_back(file_schema->field(0)->name());
-    ARROW_ASSIGN_OR_RAISE(const auto stripe, reader_->ReadStripe(stripe_++, wanted));
+    const auto batch = files_->Next();
+    if (!batch)
+      return arrow::Status::IOError(NameOf(batch.error().code), ": ", batch.error().message);
+    if (!*batch) return arrow::Status::OK();
     arrow::ArrayVector columns;
     for (const auto& field : schema_->fields()) {
-      const auto column = stripe->GetColumnByName(field->name());
+      const auto column = (*batch)->GetColumnByName(field->name());
       if (!column) {
         ARROW_ASSIGN_OR_RAISE(auto nulls,
-                              arrow::MakeArrayOfNull(field->type(), stripe->num_rows()));
+                              arrow::MakeArrayOfNull(field->type(), (*batch)->num_rows()));
         columns.push_back(std::move(nulls));
         continue;
       }
@@ -136,17 +126,22 @@ class OrcBatchReader final : public arrow::RecordBatchReader {
       if (!cast) return arrow::Status::Invalid(cast.error().message);
       columns.push_back(std::move(*cast));
     }
-    *out = arrow::RecordBatch::Make(schema_, stripe->num_rows(), std::move(columns));
+    *out = arrow::RecordBatch::Make(schema_, (*batch)->num_rows(), std::move(columns));
     return arrow::Status::OK();
   }
 
  private:
-  const std::vector<std::string> files_;
   const std::shared_ptr<arrow::Schema> schema_;
-  size_t next_file_ = 0;
-  std::unique_ptr<arrow::adapters::orc::ORCFileReader> reader_;
-  int64_t stripe_ = 0;
+  const std::unique_ptr<lake::DataFileReader> files_;
 };
+
+/// DuckDB reads Parquet by itself, but for timestamps finer than its microseconds.
+bool DuckDbReads(const lake::DataFile& file, const model::Schema& schema) {
+  return file.format == "parquet" &&
+         std::ranges::none_of(schema.columns, [](const model::Column& column) {
+           return column.type.root == TypeRoot::kTimestamp && column.type.precision > 6;
+         });
+}
 
 }  // namespace
 
@@ -267,10 +262,10 @@ void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table,
   const model::Schema& schema = table->info.descriptor.schema;
   // Files with the same columns are read together; a column that files do not have is null in them.
   std::map<std::vector<std::string>, std::vector<std::string>> parquet;
-  std::vector<std::string> orc;
+  std::vector<std::string> others;
   for (const lake::DataFile& file : lake.files) {
-    if (file.format == "orc") {
-      orc.push_back(file.path);
+    if (!DuckDbReads(file, schema)) {
+      others.push_back(file.path);
     } else {
       parquet[file.columns].push_back(QuoteText(file.path));
     }
@@ -280,19 +275,14 @@ void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table,
     for (const model::Column& column : schema.columns) {
       const std::string name = QuoteName(column.name);
       const bool there = std::ranges::find(columns, column.name) != columns.end();
-      const bool nanos = column.type.root == TypeRoot::kTimestamp && column.type.precision > 6;
-      if (!there) {
-        selected.push_back("NULL::" + EngineTypeName(column.type) + " AS " + name);
-      } else {
-        selected.push_back(nanos ? name + "::TIMESTAMP_NS AS " + name : name);
-      }
+      selected.push_back(there ? name : "NULL::" + EngineTypeName(column.type) + " AS " + name);
     }
     parts.push_back("SELECT " + Join(selected, ", ") + " FROM read_parquet([" + Join(files, ", ") +
                     "], hive_partitioning = false)");
   }
-  if (!orc.empty())
+  if (!others.empty())
     parts.push_back("SELECT " + ColumnList(schema) + " FROM strom_scan(" +
-                    QuoteText(AddScan({table, {}, orc})) + ")");
+                    QuoteText(AddScan({table, {}, others})) + ")");
 }
 
 Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& table, bool with_log) {
@@ -416,7 +406,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
       const model::Column& column = schema.columns[static_cast<size_t>(position)];
       fields.push_back(arrow::field(column.name, EngineType(column.type)));
     }
-    return std::make_shared<OrcBatchReader>(scan.files, arrow::schema(std::move(fields)));
+    return std::make_shared<FileBatchReader>(scan.files, arrow::schema(std::move(fields)));
   }
   STROM_ASSIGN(auto connection, client::Connection::Open(connection_.bootstrap()));
   return std::make_shared<LogBatchReader>(std::move(connection), scan.table, scan.ranges,

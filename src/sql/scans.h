@@ -39,7 +39,7 @@ class Scans {
   struct Scan {
     std::shared_ptr<const client::Table> table;
     std::vector<client::LogReader::Range> ranges;  // of the log
-    std::vector<std::string> files;                // or ORC files
+    std::vector<std::string> files;                // or data files that DuckDB does not read
   };
   struct LakePart {
     std::optional<int64_t> snapshot_id;

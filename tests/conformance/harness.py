@@ -1,13 +1,16 @@
 """Starts and stops the server under test, and speaks its protocol byte by byte where no client would."""
+import atexit
 import json
 import os
 import pathlib
 import re
 import selectors
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -93,6 +96,21 @@ def sql(server, *statements, output="json", ok=True):
         results.append(value)
         text = text[end:].strip()
     return results
+
+
+def java(program, *words):
+    """What a program of tests/conformance/java prints; compiled once a run."""
+    classes = pathlib.Path(tempfile.gettempdir()) / f"strom-java-{os.getpid()}"
+    libraries = f"{ROOT}/.deps/java/lib/*"
+    if not (classes / f"{program}.class").exists():
+        source = ROOT / f"tests/conformance/java/{program}.java"
+        compiled = subprocess.run(["javac", "-cp", libraries, "-d", str(classes), str(source)], capture_output=True, text=True, timeout=120)
+        assert compiled.returncode == 0, compiled.stderr
+        atexit.register(shutil.rmtree, classes, ignore_errors=True)
+    opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.nio", "java.lang")]
+    done = subprocess.run(["java", *opens, "-cp", f"{libraries}:{classes}", program, *words], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def until(condition, seconds=30, what="the condition"):

@@ -1,4 +1,5 @@
 #include <memory>
+#include <numeric>
 
 #include "record/arrow_layout.h"
 #include "record/log_batch.h"
@@ -17,6 +18,12 @@ std::unexpected<Error> UnknownBucket(const model::TableBucket& bucket) {
 template <class Work, class Done>
 void FanOut(Server& server, runtime::Loop& home, const std::vector<model::TableBucket>& buckets,
             Work work, Done done) {
+  if (server.replicas().shard_count() == 1) {  // nowhere else to go: no need to share anything
+    std::vector<size_t> all(buckets.size());
+    std::iota(all.begin(), all.end(), size_t{0});
+    work(server.replicas().at(0), all);
+    return done();
+  }
   std::vector<std::vector<size_t>> by_shard(server.replicas().shard_count());
   for (size_t i = 0; i < buckets.size(); ++i)
     by_shard[server.replicas().OwnerOf(buckets[i])].push_back(i);
