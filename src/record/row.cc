@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "base/coding.h"
+#include "record/fixed_value_internal.h"
 
 namespace strom::record {
 namespace {
@@ -84,66 +85,6 @@ Bytes NullBits(const Row& row) {
     if (row[i].is_null()) SetBit(bits.data(), i);
   }
   return bits;
-}
-
-/// Bytes of a value that has a fixed width everywhere but in compacted rows; empty for the others.
-std::optional<Bytes> FixedBytes(const DataType& type, const Value& value) {
-  Bytes out;
-  switch (type.root) {
-    case TypeRoot::kBoolean: out.push_back(value.As<bool>() ? 1 : 0); return out;
-    case TypeRoot::kTinyInt: AppendLe(out, static_cast<int8_t>(value.As<int64_t>())); return out;
-    case TypeRoot::kSmallInt: AppendLe(out, static_cast<int16_t>(value.As<int64_t>())); return out;
-    case TypeRoot::kInt:
-    case TypeRoot::kDate:
-    case TypeRoot::kTime: AppendLe(out, static_cast<int32_t>(value.As<int64_t>())); return out;
-    case TypeRoot::kBigInt: AppendLe(out, value.As<int64_t>()); return out;
-    case TypeRoot::kFloat: AppendLe(out, value.As<float>()); return out;
-    case TypeRoot::kDouble: AppendLe(out, value.As<double>()); return out;
-    case TypeRoot::kDecimal:
-      if (!IsCompactDecimal(type)) return std::nullopt;
-      AppendLe(out, static_cast<int64_t>(value.As<Decimal>().unscaled));
-      return out;
-    case TypeRoot::kTimestamp:
-    case TypeRoot::kTimestampLtz:
-      if (!IsCompactTimestamp(type)) return std::nullopt;
-      AppendLe(out, value.As<Timestamp>().millis);
-      return out;
-    default: return std::nullopt;
-  }
-}
-
-size_t FixedWidth(const DataType& type) {
-  switch (type.root) {
-    case TypeRoot::kBoolean:
-    case TypeRoot::kTinyInt: return 1;
-    case TypeRoot::kSmallInt: return 2;
-    case TypeRoot::kInt:
-    case TypeRoot::kDate:
-    case TypeRoot::kTime:
-    case TypeRoot::kFloat: return 4;
-    case TypeRoot::kBigInt:
-    case TypeRoot::kDouble: return 8;
-    case TypeRoot::kDecimal: return IsCompactDecimal(type) ? 8 : 0;
-    case TypeRoot::kTimestamp:
-    case TypeRoot::kTimestampLtz: return IsCompactTimestamp(type) ? 8 : 0;
-    default: return 0;
-  }
-}
-
-Value ReadFixed(const DataType& type, Reader& in) {
-  switch (type.root) {
-    case TypeRoot::kBoolean: return {in.Le<uint8_t>() != 0};
-    case TypeRoot::kTinyInt: return {int64_t{in.Le<int8_t>()}};
-    case TypeRoot::kSmallInt: return {int64_t{in.Le<int16_t>()}};
-    case TypeRoot::kInt:
-    case TypeRoot::kDate:
-    case TypeRoot::kTime: return {int64_t{in.Le<int32_t>()}};
-    case TypeRoot::kBigInt: return {in.Le<int64_t>()};
-    case TypeRoot::kFloat: return {in.Le<float>()};
-    case TypeRoot::kDouble: return {in.Le<double>()};
-    case TypeRoot::kDecimal: return {Decimal{in.Le<int64_t>()}};
-    default: return {Timestamp{in.Le<int64_t>(), 0}};
-  }
 }
 
 // ---- nested values
@@ -550,26 +491,6 @@ Result<Row> DecodeAligned(Types types, ByteView bytes, int depth) {
 }
 
 }  // namespace
-
-std::string UnscaledBytes(__int128 unscaled) {
-  std::string bytes;
-  for (int shift = 120; shift >= 0; shift -= 8)
-    bytes.push_back(static_cast<char>(unscaled >> shift));
-  size_t skip = 0;
-  while (skip < 15) {  // a leading byte goes when it only repeats the sign of the next
-    const bool next_negative = (bytes[skip + 1] & 0x80) != 0;
-    if (bytes[skip] != (next_negative ? '\xff' : '\0')) break;
-    ++skip;
-  }
-  return bytes.substr(skip);
-}
-
-__int128 FromUnscaledBytes(std::string_view bytes) {
-  if (bytes.empty()) return 0;
-  unsigned __int128 value = (bytes[0] & 0x80) != 0 ? ~static_cast<unsigned __int128>(0) : 0;
-  for (const char byte : bytes.substr(0, 16)) value = value << 8 | static_cast<uint8_t>(byte);
-  return static_cast<__int128>(value);
-}
 
 Result<Bytes> EncodeCompactedRow(Types types, const Row& row) {
   STROM_TRY(CheckShapes(types, row));
