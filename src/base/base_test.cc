@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/coding.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "testing/vectors.h"
 
@@ -62,6 +63,18 @@ RC_GTEST_PROP(Coding, AReaderNeverReadsBehindTheEnd,
       default: in.Be<uint16_t>(); break;
     }
     RC_ASSERT(in.position() <= bytes.size());
+  }
+}
+
+TEST(JsonNumbers, OnlyAWholeNumberOfTheTypeIsRead) {
+  const Json json = Json::parse(
+      R"({"fits": -5, "wide": 3000000000, "unsigned": 18446744073709551615, "huge": 9.2e22, "half": 0.5, "text": "5"})");
+  EXPECT_EQ(JsonOr<int32_t>(json, "fits", 1), -5);
+  EXPECT_EQ(JsonOr<int32_t>(json, "wide", 1), 1);
+  EXPECT_EQ(JsonOr<int64_t>(json, "wide", 1), 3000000000);
+  for (const char* key : {"unsigned", "huge", "half", "text", "absent"}) {
+    EXPECT_EQ(JsonOr<int64_t>(json, key, 1), 1) << key;
+    EXPECT_FALSE(JsonInt(json, key)) << key;
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
+#include <concepts>
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -19,7 +21,15 @@ inline Result<Json> ParseJson(ByteView text, const std::string& what) {
   return json;
 }
 
-/// A member with a type: absent or of another type gives `fallback`. For documents that we validate
+/// Whether `value` is a whole number that a T holds. A JSON number may be a fraction or lie beyond
+/// 64 bits; converting such a one is undefined behaviour, so every read of a number asks here.
+template <std::integral T>
+bool HoldsInteger(const Json& value) {
+  if (value.is_number_unsigned()) return std::in_range<T>(value.get<uint64_t>());
+  return value.is_number_integer() && std::in_range<T>(value.get<int64_t>());
+}
+
+/// A member with a type: absent or not a T gives `fallback`. For documents that we validate
 /// elsewhere.
 template <class T>
 T JsonOr(const Json& object, const char* key, T fallback) {
@@ -27,8 +37,8 @@ T JsonOr(const Json& object, const char* key, T fallback) {
   if (it == object.end()) return fallback;
   if constexpr (std::is_same_v<T, bool>) {
     return it->is_boolean() ? it->template get<bool>() : fallback;
-  } else if constexpr (std::is_arithmetic_v<T>) {
-    return it->is_number() ? it->template get<T>() : fallback;
+  } else if constexpr (std::integral<T>) {
+    return HoldsInteger<T>(*it) ? it->template get<T>() : fallback;
   } else {
     return it->is_string() ? it->template get<T>() : fallback;
   }
@@ -37,8 +47,8 @@ T JsonOr(const Json& object, const char* key, T fallback) {
 /// A whole number below `key`. Errors: kCorrupt.
 inline Result<int64_t> JsonInt(const Json& object, const char* key) {
   const auto it = object.find(key);
-  if (it == object.end() || !it->is_number_integer())
-    return Err(ErrorCode::kCorrupt, "'{}' must be a whole number", key);
+  if (it == object.end() || !HoldsInteger<int64_t>(*it))
+    return Err(ErrorCode::kCorrupt, "'{}' must be a whole number of 64 bits", key);
   return it->get<int64_t>();
 }
 

@@ -120,20 +120,26 @@ Result<std::map<model::TableBucket, int64_t>> LakeOffsetsFromJson(ByteView text)
   STROM_ASSIGN(const Json json, ParseJson(text, "lake offsets"));
   STROM_ASSIGN(const int64_t table_id, JsonInt(json, "table_id"));
   std::map<model::TableBucket, int64_t> offsets;
-  const auto add = [&](const Json& holder, model::PartitionId partition) {
+  const auto add = [&](const Json& holder, model::PartitionId partition) -> Status {
     const auto list = holder.find("bucket_offsets");
-    if (list == holder.end() || !list->is_array()) return;
+    if (list == holder.end() || !list->is_array()) return {};
     for (size_t i = 0; i < list->size(); ++i) {
-      const int64_t offset = (*list)[i].is_number_integer() ? (*list)[i].get<int64_t>() : -1;
-      if (offset >= 0) offsets[{table_id, partition, static_cast<int32_t>(i)}] = offset;
+      const Json& item = (*list)[i];
+      if (!HoldsInteger<int64_t>(item))
+        return Err(ErrorCode::kCorrupt, "lake offsets of table {}: bucket {} has no whole number",
+                   table_id, i);
+      // -1: nothing of this bucket has reached the lake.
+      if (const auto offset = item.get<int64_t>(); offset >= 0)
+        offsets[{table_id, partition, static_cast<int32_t>(i)}] = offset;
     }
+    return {};
   };
-  add(json, model::kNoPartition);
+  STROM_TRY(add(json, model::kNoPartition));
   if (const auto partitions = json.find("partition_offsets");
       partitions != json.end() && partitions->is_array()) {
     for (const Json& item : *partitions) {
       STROM_ASSIGN(const int64_t partition, JsonInt(item, "partition_id"));
-      add(item, partition);
+      STROM_TRY(add(item, partition));
     }
   }
   return offsets;
