@@ -4,7 +4,7 @@ BUILD = cmake --build --preset
 PYTHON = .deps/venv/bin/python
 PYTEST = $(PYTHON) -m pytest -q --no-header -p no:cacheprovider
 
-.PHONY: all setup release gcc asan tsan unit conformance fuzz lint format test bench quickstart run clean
+.PHONY: all setup release gcc asan tsan unit conformance races fuzz lint format test bench quickstart run clean
 
 all: release
 
@@ -30,6 +30,13 @@ unit: release
 
 conformance: release
 	@$(PYTEST) tests/conformance
+
+# A server that watches its own threads, under unmodified clients and bad input.
+races: setup
+	@cmake --preset tsan > /dev/null
+	@$(BUILD) tsan --target strom
+	@STROM=$(CURDIR)/build/tsan/strom TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
+	  $(PYTEST) tests/conformance/test_python_client.py tests/conformance/test_bad_input.py
 
 # Every decoder of bytes from outside, for STROM_FUZZ_SECONDS each; the corpus grows in build/fuzz/corpus.
 fuzz: setup

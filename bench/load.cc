@@ -1,9 +1,20 @@
 // Puts load on a running server and prints what it did as one line of JSON. Usage:
-//   load append HOST:PORT TABLE connections in_flight rows_per_batch batches   pre-built batches,
-//   acks=all load fetch HOST:PORT TABLE [column]                                        every row
-//   once, all columns or one load pingpong HOST:PORT TABLE rounds append one row, poll it, again
-//   load ceiling MiB                                                          memcpy, CRC, page
-//   cache, loopback echo
+//
+//   load append HOST:PORT TABLE connections in_flight rows_per_batch batches [spread]
+//
+// sends pre-built batches with acks=all, each connection to one bucket or round `spread` of them;
+//
+//   load fetch HOST:PORT TABLE [column]
+//
+// reads every row once, all columns or one;
+//
+//   load pingpong HOST:PORT TABLE rounds
+//
+// appends one row and polls it, again and again;
+//
+//   load ceiling MiB
+//
+// measures memcpy, CRC, page-cache append and a loopback echo.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -90,6 +101,7 @@ void Append(const std::vector<std::string>& args) {
   const auto in_flight = static_cast<size_t>(number(3));
   const int64_t rows = number(4);
   const int64_t batches = number(5);
+  const int64_t spread = args.size() > 6 ? number(6) : 1;
   const auto first = Must(client::Connection::Open(args[0]));
   const auto table = Must(first->GetTable(PathOf(args[1])));
   const SharedBytes batch = SharedBytes::Own(MakeBatch(*table, rows));
@@ -102,8 +114,7 @@ void Append(const std::vector<std::string>& args) {
       request.acks = -1;
       request.table_id = table->info.table_id;
       request.timeout_ms = 30'000;
-      request.buckets_req.push_back(
-          {std::nullopt, static_cast<int32_t>(c % table->info.bucket_count()), batch});
+      request.buckets_req.push_back({std::nullopt, 0, batch});
       std::deque<int32_t> waiting;
       const auto await = [&] {
         const auto answer = Must(connection->Await<wire::ProduceLogResponse>(waiting.front()));
@@ -112,6 +123,8 @@ void Append(const std::vector<std::string>& args) {
       };
       for (int64_t i = 0; i < batches / connections; ++i) {
         if (waiting.size() == in_flight) await();
+        request.buckets_req[0].bucket_id =
+            static_cast<int32_t>((c + i % spread) % table->info.bucket_count());
         waiting.push_back(Must(connection->Submit(request)));
       }
       while (!waiting.empty()) await();
@@ -259,7 +272,7 @@ void Ceiling(const std::vector<std::string>& args) {
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + std::min(argc, 2), argv + argc);
   const std::string what = argc > 1 ? argv[1] : "";
-  if (what == "append" && args.size() == 6)
+  if (what == "append" && (args.size() == 6 || args.size() == 7))
     Append(args);
   else if (what == "fetch" && args.size() >= 2)
     Fetch(args);

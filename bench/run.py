@@ -18,6 +18,7 @@ from harness import Server, sql  # noqa: E402
 
 LOAD = str(ROOT / "build/release/bench_load")
 GIB = 1 << 30
+CURVE = (1, 2, 4, 8, 16, 32, 64)
 
 
 def load(*words):
@@ -52,6 +53,21 @@ def child_cpu(command):
     subprocess.run(command, check=True, capture_output=True)
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def cost_curves(server):
+    """The same 60,000 requests of 10 rows, 64 in flight in all, over more buckets and over more connections."""
+    print("\n## Cost of the same load over more buckets and connections\n\nServer CPU us per request of 10 rows of 100 bytes, "
+          "64 in flight in all; target: twice as many cost at most 1.2 times as much.\n\n| | " + " | ".join(map(str, CURVE)) + " |")
+    print("|---|" + "---|" * len(CURVE))
+    options = "'table.log.arrow.compression.type' = 'NONE'"
+    for n in CURVE:
+        sql(server, f"CREATE TABLE curve_{n} (id BIGINT, s STRING) WITH ('bucket.num' = '{n}', {options})")
+    load("append", server.address, "curve_1", 4, 16, 10, 10000)  # what only the first requests cost is nobody's here
+    spread = [measured(server, "append", server.address, f"curve_{n}", 4, 16, 10, 60000, n) for n in CURVE]
+    wide = [measured(server, "append", server.address, "curve_16", n, 64 // n, 10, 60000, 16) for n in CURVE]
+    for name, points in (("buckets, 4 connections", spread), ("connections, 16 buckets", wide)):
+        print(f"| {name} | " + " | ".join(f"{r['cpu'] / r['requests'] * 1e6:.1f}" for r in points) + " |", flush=True)
 
 
 with tempfile.TemporaryDirectory() as name:
@@ -109,4 +125,5 @@ with tempfile.TemporaryDirectory() as name:
     started = time.monotonic()
     sql(server, query.format(f"'{files}'"))
     row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
+    cost_curves(server)
     server.stop()

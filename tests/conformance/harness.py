@@ -62,6 +62,8 @@ class Process:
         os.set_blocking(self.process.stderr.fileno(), True)
         self.lines += (self._rest + self.process.stderr.read()).decode().splitlines()
         self.process.stderr.close()
+        races = [line for line in self.lines if "ThreadSanitizer" in line]
+        assert not races, "\n".join(self.lines)
         return code
 
 
