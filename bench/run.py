@@ -3,6 +3,7 @@
 
 Usage: make bench [> bench/RESULTS.md]. Cores are shared with the load, so rates are not told; CPU and ratios are.
 """
+import atexit
 import json
 import os
 import pathlib
@@ -81,6 +82,7 @@ with tempfile.TemporaryDirectory() as name:
 
     begun = time.monotonic()
     server = Server(folder, **{"datalake.format": "paimon"})
+    atexit.register(server.process.kill)  # a failed run leaves nothing behind
     ready = server.wait_for(r"ready in (\d+) ms").group(1)
     row("start", f"{ready} ms to ready, {(time.monotonic() - begun) * 1000:.0f} ms from exec as seen outside", "target 100 ms")
     idle = resident_mib(server)
