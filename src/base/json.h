@@ -1,7 +1,9 @@
 #pragma once
 #include <concepts>
+#include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -58,6 +60,28 @@ inline Result<std::string> JsonString(const Json& object, const char* key) {
   if (it == object.end() || !it->is_string())
     return Err(ErrorCode::kCorrupt, "'{}' must be a string", key);
   return it->get<std::string>();
+}
+
+/// The strings of the object below `key`; none when it is absent.
+inline std::map<std::string, std::string> JsonStringMap(const Json& object, const char* key) {
+  std::map<std::string, std::string> out;
+  const auto it = object.find(key);
+  if (it == object.end() || !it->is_object()) return out;
+  for (const auto& [name, value] : it->items()) {
+    if (value.is_string()) out[name] = value.get<std::string>();
+  }
+  return out;
+}
+
+/// The strings of the array below `key`; none when it is absent.
+inline std::vector<std::string> JsonStrings(const Json& object, const char* key) {
+  std::vector<std::string> out;
+  const auto it = object.find(key);
+  if (it == object.end() || !it->is_array()) return out;
+  for (const Json& item : *it) {
+    if (item.is_string()) out.push_back(item.get<std::string>());
+  }
+  return out;
 }
 
 }  // namespace strom

@@ -4,6 +4,7 @@
 
 #include "base/log_line.h"
 #include "cli/command.h"
+#include "cli/stop_signals.h"
 #include "node/node.h"
 
 namespace strom::cli {
@@ -51,13 +52,7 @@ int RunServer(const std::vector<std::string>& words) {
   for (const std::string& key : settings->notes)
     LogInfo("setting '{}' has no effect in strom and is ignored", key);
 
-  // Signals are waited for below; every thread that is made from here on leaves them alone.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  const StopSignals signals;
 
   const std::string data_dir = settings->data_dir;
   auto node = node::Node::Start(std::move(*settings));
@@ -68,8 +63,7 @@ int RunServer(const std::vector<std::string>& words) {
   LogInfo("ready in {} ms: {}://{}:{}, data in {}", took.count(), endpoint.name, endpoint.host,
           endpoint.port, data_dir);
 
-  int signal = 0;
-  sigwait(&signals, &signal);
+  const int signal = signals.Wait();
   LogInfo("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
   if (const Status closed = (*node)->Close(); !closed) return Report(closed.error());
   LogInfo("stopped; the next start needs no recovery");

@@ -1,8 +1,8 @@
-#include <csignal>
 #include <cstdio>
 
 #include "base/log_line.h"
 #include "cli/command.h"
+#include "cli/stop_signals.h"
 #include "tiering/worker.h"
 
 namespace strom::cli {
@@ -47,17 +47,11 @@ int RunTier(const std::vector<std::string>& words) {
           Error{ErrorCode::kInvalidArgument, "unknown option " + key + "; see strom tier --help"});
     }
   }
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  const StopSignals signals;
   tiering::TieringWorker worker(std::move(options));
   worker.Start();
   LogInfo("tiering worker runs against {}", arguments->Get("--fluss.bootstrap.servers"));
-  int signal = 0;
-  sigwait(&signals, &signal);
+  signals.Wait();
   worker.Stop();
   return kDone;
 }

@@ -6,24 +6,6 @@
 
 namespace strom::client {
 
-std::vector<model::TableBucket> Table::Buckets() const {
-  std::vector<model::TableBucket> buckets;
-  const auto add = [&](model::PartitionId partition) {
-    for (int32_t i = 0; i < info.bucket_count(); ++i)
-      buckets.push_back({info.table_id, partition, i});
-  };
-  if (!info.descriptor.partitioned()) add(model::kNoPartition);
-  for (const auto& [name, id] : partitions) add(id);
-  return buckets;
-}
-
-std::string Table::PartitionNameOf(model::PartitionId id) const {
-  for (const auto& [name, partition] : partitions) {
-    if (partition == id) return name;
-  }
-  return "";
-}
-
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& bootstrap,
                                                      Options options) {
   std::unique_ptr<Connection> connection(new Connection(bootstrap, options));

@@ -11,6 +11,7 @@
 #include "wire/api_keys.h"
 #include "wire/codec.h"
 #include "wire/messages.h"
+#include "wire/model_names.h"
 
 namespace strom::client {
 
@@ -20,9 +21,6 @@ struct Table {
   std::map<std::string, std::string>
       properties;  // as the server gives them, lake catalog options included
   std::map<std::string, model::PartitionId> partitions;  // by name
-
-  std::vector<model::TableBucket> Buckets() const;
-  std::string PartitionNameOf(model::PartitionId id) const;
 };
 
 /// A connection to a cluster: blocking calls, channels to servers opened at first use. One owner at
@@ -87,12 +85,7 @@ Status ErrorIn(const Message& message) {
              message.error_message.value_or("no reason given"));
 }
 
-inline wire::PbTablePath ToWire(const model::TablePath& path) {
-  return {path.database, path.table};
-}
-inline std::optional<int64_t> PartitionOf(const model::TableBucket& bucket) {
-  return bucket.partition_id == model::kNoPartition ? std::nullopt
-                                                    : std::optional(bucket.partition_id);
-}
+using wire::PartitionOf;
+using wire::ToWire;
 
 }  // namespace strom::client

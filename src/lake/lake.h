@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/type_fwd.h>
@@ -105,6 +106,10 @@ class LakeCatalog {
   /// Where the table's files lie.
   virtual std::string LocationOf(const model::TablePath& path) const = 0;
 };
+
+/// The options of `format`'s catalog among `values`, whose keys are `scope` + "<format>." + option.
+CatalogOptions CatalogOptionsIn(const std::map<std::string, std::string>& values,
+                                std::string_view scope, model::LakeFormat format);
 
 /// Errors: kInvalidConfig naming the option, kUnsupported for a format or catalog kind that cannot
 /// be written.

@@ -3,6 +3,16 @@
 
 namespace strom::lake {
 
+CatalogOptions CatalogOptionsIn(const std::map<std::string, std::string>& values,
+                                std::string_view scope, model::LakeFormat format) {
+  const std::string prefix = fmt::format("{}{}.", scope, NameOf(format));
+  CatalogOptions options;
+  for (const auto& [key, value] : values) {
+    if (key.starts_with(prefix)) options[key.substr(prefix.size())] = value;
+  }
+  return options;
+}
+
 Result<std::unique_ptr<LakeCatalog>> OpenCatalog(model::LakeFormat format,
                                                  const CatalogOptions& options) {
   switch (format) {

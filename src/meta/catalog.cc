@@ -13,36 +13,10 @@ namespace {
 using model::TableInfo;
 using model::TablePath;
 
-Json StringMap(const model::Properties& properties) {
-  Json json = Json::object();
-  for (const auto& [key, value] : properties) json[key] = value;
-  return json;
-}
-
-model::Properties ToProperties(const Json& json, const char* key) {
-  model::Properties properties;
-  const auto it = json.find(key);
-  if (it == json.end() || !it->is_object()) return properties;
-  for (const auto& [name, value] : it->items()) {
-    if (value.is_string()) properties[name] = value.get<std::string>();
-  }
-  return properties;
-}
-
-std::vector<std::string> ToStrings(const Json& json, const char* key) {
-  std::vector<std::string> strings;
-  const auto it = json.find(key);
-  if (it == json.end() || !it->is_array()) return strings;
-  for (const Json& item : *it) {
-    if (item.is_string()) strings.push_back(item.get<std::string>());
-  }
-  return strings;
-}
-
 std::string DatabaseNode(const DatabaseEntry& entry) {
   Json json{{"version", 1}};
   if (entry.descriptor.comment) json["comment"] = *entry.descriptor.comment;
-  json["custom_properties"] = StringMap(entry.descriptor.custom_properties);
+  json["custom_properties"] = entry.descriptor.custom_properties;
   json["created_time"] = entry.created_ms;
   json["modified_time"] = entry.modified_ms;
   return json.dump();
@@ -55,8 +29,8 @@ std::string TableNode(const TableInfo& info) {
   if (descriptor.partitioned()) json["partition_key"] = descriptor.partition_keys;
   if (!descriptor.bucket_keys.empty()) json["bucket_key"] = descriptor.bucket_keys;
   json["bucket_count"] = info.bucket_count();
-  json["properties"] = StringMap(descriptor.properties);
-  json["custom_properties"] = StringMap(descriptor.custom_properties);
+  json["properties"] = descriptor.properties;
+  json["custom_properties"] = descriptor.custom_properties;
   json["created_time"] = info.created_ms;
   json["modified_time"] = info.modified_ms;
   return json.dump();
@@ -72,12 +46,12 @@ Result<TableInfo> TableFromNode(const TablePath& path, ByteView data, int32_t sc
   model::TableDescriptor& descriptor = info.descriptor;
   descriptor.schema = schema;
   if (json.contains("comment")) descriptor.comment = JsonOr<std::string>(json, "comment", "");
-  descriptor.partition_keys = ToStrings(json, "partition_key");
-  descriptor.bucket_keys = ToStrings(json, "bucket_key");
+  descriptor.partition_keys = JsonStrings(json, "partition_key");
+  descriptor.bucket_keys = JsonStrings(json, "bucket_key");
   STROM_ASSIGN(const int64_t buckets, JsonInt(json, "bucket_count"));
   descriptor.bucket_count = static_cast<int32_t>(buckets);
-  descriptor.properties = ToProperties(json, "properties");
-  descriptor.custom_properties = ToProperties(json, "custom_properties");
+  descriptor.properties = JsonStringMap(json, "properties");
+  descriptor.custom_properties = JsonStringMap(json, "custom_properties");
   info.created_ms = JsonOr<int64_t>(json, "created_time", 0);
   info.modified_ms = JsonOr<int64_t>(json, "modified_time", 0);
   STROM_ASSIGN(info.options, model::ParseTableOptions(descriptor.properties));
@@ -162,7 +136,7 @@ Status Catalog::Load() {
     entry->name = name;
     if (json.contains("comment"))
       entry->descriptor.comment = JsonOr<std::string>(json, "comment", "");
-    entry->descriptor.custom_properties = ToProperties(json, "custom_properties");
+    entry->descriptor.custom_properties = JsonStringMap(json, "custom_properties");
     entry->created_ms = JsonOr<int64_t>(json, "created_time", 0);
     entry->modified_ms = JsonOr<int64_t>(json, "modified_time", 0);
     view->databases[name] = std::move(entry);

@@ -11,19 +11,9 @@ constexpr int64_t kWriterIdBlock =
 
 }  // namespace
 
-lake::CatalogOptions LakeOptions(const coordinator::Coordinator::Settings& settings,
-                                 model::LakeFormat format) {
-  const std::string prefix = std::string("datalake.") + NameOf(format) + ".";
-  lake::CatalogOptions options;
-  for (const auto& [key, value] : settings) {
-    if (key.starts_with(prefix)) options[key.substr(prefix.size())] = value;
-  }
-  return options;
-}
-
 void MetaService::Start() {
   loop_.Post([this] {
-    AutoPartition(std::nullopt);
+    AutoPartition();
     for (const auto& [id, table] : coordinator_.view()->tables_by_id) {
       if (table->info.options.lake_enabled) Arm(id);
     }
@@ -46,7 +36,8 @@ Result<lake::LakeCatalog*> MetaService::Lake() {
   }
   const auto settings = coordinator_.EffectiveSettings();
   if (!lake_ || lake_settings_ != settings) {
-    STROM_ASSIGN(lake_, lake::OpenCatalog(format, LakeOptions(settings, format)));
+    STROM_ASSIGN(lake_,
+                 lake::OpenCatalog(format, lake::CatalogOptionsIn(settings, "datalake.", format)));
     lake_settings_ = settings;
   }
   return lake_.get();
@@ -152,15 +143,14 @@ void MetaService::Reschedule() {
   tiering_timer_ = loop_.After(delay, [this] { Reschedule(); });
 }
 
-void MetaService::AutoPartition(std::optional<model::TableId> only) {
+void MetaService::AutoPartition() {
   const auto before = coordinator_.view();
-  (void)coordinator_.RunAutoPartition(only);
+  (void)coordinator_.RunAutoPartition(std::nullopt);
   if (coordinator_.view() != before) replicas_.Apply(coordinator_.view(), [] {});
   for (const auto& [id, table] : coordinator_.view()->tables_by_id) {
     if (table->info.options.lake_enabled && table->info.options.auto_partition.enabled) Arm(id);
   }
-  auto_partition_timer_ =
-      loop_.After(kAutoPartitionInterval, [this] { AutoPartition(std::nullopt); });
+  auto_partition_timer_ = loop_.After(kAutoPartitionInterval, [this] { AutoPartition(); });
 }
 
 }  // namespace strom::server

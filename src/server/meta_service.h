@@ -69,7 +69,7 @@ class MetaService {
   void ArmLater(model::TableId table) {
     loop_.Post([this, table] { Arm(table); });
   }
-  void AutoPartition(std::optional<model::TableId> only);
+  void AutoPartition();
 
   runtime::Loop& loop_;
   coordinator::Coordinator& coordinator_;
@@ -81,10 +81,5 @@ class MetaService {
   int64_t next_writer_id_ = 0;
   int64_t writer_ids_end_ = 0;
 };
-
-/// The options of the lake catalog among cluster settings: `datalake.<format>.*` without that
-/// prefix.
-lake::CatalogOptions LakeOptions(const coordinator::Coordinator::Settings& settings,
-                                 model::LakeFormat format);
 
 }  // namespace strom::server

@@ -1,5 +1,7 @@
 #include "sql/scans.h"
 
+#include <numeric>
+
 #include <arrow/array.h>
 #include <arrow/array/util.h>
 #include <arrow/compute/cast.h>
@@ -8,6 +10,7 @@
 #include <arrow/type.h>
 
 #include "base/text.h"
+#include "client/lake_snapshot.h"
 #include "lake/file/data_file_reader.h"
 #include "record/arrow_batch.h"
 #include "sql/lexer.h"
@@ -41,23 +44,29 @@ std::string EmptySelect(const model::Schema& schema) {
   return "SELECT " + Join(columns, ", ") + " WHERE false";
 }
 
+/// What scans give of the columns at `positions`.
+std::shared_ptr<arrow::Schema> EngineSchema(const model::Schema& schema,
+                                            const std::vector<int32_t>& positions) {
+  arrow::FieldVector fields;
+  for (const int32_t position : positions) {
+    const model::Column& column = schema.columns[static_cast<size_t>(position)];
+    fields.push_back(arrow::field(column.name, EngineType(column.type)));
+  }
+  return arrow::schema(std::move(fields));
+}
+
 /// Gives batches of a log, one bucket after the other, to a consumer of Arrow.
 class LogBatchReader final : public arrow::RecordBatchReader {
  public:
   LogBatchReader(std::unique_ptr<client::Connection> connection,
                  std::shared_ptr<const client::Table> table,
-                 std::vector<client::LogReader::Range> ranges, std::vector<int32_t> columns)
+                 std::vector<client::LogReader::Range> ranges, std::vector<int32_t> columns,
+                 std::shared_ptr<arrow::Schema> schema)
       : connection_(std::move(connection)),
         table_(std::move(table)),
         ranges_(std::move(ranges)),
-        columns_(std::move(columns)) {
-    arrow::FieldVector fields;
-    for (const int32_t column : columns_) {
-      const model::Column& c = table_->info.descriptor.schema.columns[static_cast<size_t>(column)];
-      fields.push_back(arrow::field(c.name, EngineType(c.type)));
-    }
-    schema_ = arrow::schema(std::move(fields));
-  }
+        columns_(std::move(columns)),
+        schema_(std::move(schema)) {}
 
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
@@ -94,7 +103,7 @@ class LogBatchReader final : public arrow::RecordBatchReader {
   const std::shared_ptr<const client::Table> table_;
   const std::vector<client::LogReader::Range> ranges_;
   const std::vector<int32_t> columns_;
-  std::shared_ptr<arrow::Schema> schema_;
+  const std::shared_ptr<arrow::Schema> schema_;
   size_t next_range_ = 0;
   std::unique_ptr<client::LogReader> reader_;
 };
@@ -219,27 +228,20 @@ Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>
 
 Result<std::unique_ptr<lake::LakeTable>> Scans::OpenLake(const client::Table& table) const {
   const model::LakeFormat format = table.info.options.lake_format;
-  const std::string prefix = std::string("table.datalake.") + NameOf(format) + ".";
-  lake::CatalogOptions options;
-  for (const auto& [key, value] : table.properties) {
-    if (key.starts_with(prefix)) options[key.substr(prefix.size())] = value;
-  }
-  STROM_ASSIGN(const auto catalog, lake::OpenCatalog(format, options));
+  STROM_ASSIGN(const auto catalog,
+               lake::OpenCatalog(
+                   format, lake::CatalogOptionsIn(table.properties, "table.datalake.", format)));
   return catalog->OpenTable(table.info.path);
 }
 
 Result<Scans::LakePart> Scans::ReadLake(const client::Table& table) const {
   LakePart part;
   if (!table.info.options.lake_enabled) return part;
-  const auto registered = connection_.Call(
-      wire::GetLakeSnapshotRequest{client::ToWire(table.info.path), std::nullopt, true});
-  if (!registered && registered.error().code == ErrorCode::kLakeSnapshotNotExist) return part;
-  if (!registered) return std::unexpected(registered.error());
-  part.snapshot_id = registered->snapshot_id;
-  for (const auto& bucket : registered->bucket_snapshots) {
-    part.offsets[{table.info.table_id, bucket.partition_id.value_or(model::kNoPartition),
-                  bucket.bucket_id}] = bucket.log_offset.value_or(0);
-  }
+  STROM_ASSIGN(auto registered,
+               client::GetLakeSnapshot(connection_, table.info, /*readable=*/true));
+  if (!registered) return part;
+  part.snapshot_id = registered->id;
+  part.offsets = std::move(registered->offsets);
   STROM_ASSIGN(const auto lake, OpenLake(table));
   STROM_ASSIGN(part.files, lake->Plan(*part.snapshot_id));
   return part;
@@ -375,42 +377,33 @@ Result<std::optional<std::string>> Scans::Resolve(const model::TablePath& path) 
   return query;
 }
 
-Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) const {
+Result<Scans::Scan> Scans::Find(const std::string& id) const {
   const std::lock_guard lock(mutex_);
   const auto it = scans_.find(id);
   if (it == scans_.end())
     return Err(ErrorCode::kNotFound, "strom_scan is for the engine's own use");
-  arrow::FieldVector fields;
-  for (const model::Column& column : it->second.table->info.descriptor.schema.columns) {
-    fields.push_back(arrow::field(column.name, EngineType(column.type)));
-  }
-  return arrow::schema(std::move(fields));
+  return it->second;
+}
+
+Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) const {
+  STROM_ASSIGN(const Scan scan, Find(id));
+  const model::Schema& schema = scan.table->info.descriptor.schema;
+  std::vector<int32_t> all(schema.columns.size());
+  std::iota(all.begin(), all.end(), 0);
+  return EngineSchema(schema, all);
 }
 
 Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
     const std::string& id, const std::vector<std::string>& columns) const {
-  Scan scan;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto it = scans_.find(id);
-    if (it == scans_.end())
-      return Err(ErrorCode::kNotFound, "strom_scan is for the engine's own use");
-    scan = it->second;
-  }
+  STROM_ASSIGN(const Scan scan, Find(id));
   const model::Schema& schema = scan.table->info.descriptor.schema;
   std::vector<int32_t> positions;
   for (const std::string& column : columns) positions.push_back(schema.Find(column));
-  if (!scan.files.empty()) {
-    arrow::FieldVector fields;
-    for (const int32_t position : positions) {
-      const model::Column& column = schema.columns[static_cast<size_t>(position)];
-      fields.push_back(arrow::field(column.name, EngineType(column.type)));
-    }
-    return std::make_shared<FileBatchReader>(scan.files, arrow::schema(std::move(fields)));
-  }
+  auto rows = EngineSchema(schema, positions);
+  if (!scan.files.empty()) return std::make_shared<FileBatchReader>(scan.files, std::move(rows));
   STROM_ASSIGN(auto connection, client::Connection::Open(connection_.bootstrap()));
   return std::make_shared<LogBatchReader>(std::move(connection), scan.table, scan.ranges,
-                                          positions);
+                                          std::move(positions), std::move(rows));
 }
 
 }  // namespace strom::sql

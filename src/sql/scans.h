@@ -51,6 +51,7 @@ class Scans {
   Result<std::string> Union(const std::shared_ptr<const client::Table>& table, bool with_log);
   Result<std::string> Snapshots(const client::Table& table);
   std::string AddScan(Scan scan);
+  Result<Scan> Find(const std::string& id) const;
   void AppendLakeQueries(const std::shared_ptr<const client::Table>& table, const LakePart& lake,
                          std::vector<std::string>& parts);
 

@@ -3,6 +3,7 @@
 #include <arrow/record_batch.h>
 
 #include "base/log_line.h"
+#include "client/lake_snapshot.h"
 #include "client/log_reader.h"
 
 namespace strom::tiering {
@@ -48,11 +49,8 @@ Result<Round::Outcome> Round::Run() {
 
 Result<std::unique_ptr<lake::LakeTable>> Round::OpenLake() const {
   const model::LakeFormat format = table_->info.options.lake_format;
-  const std::string prefix = std::string("table.datalake.") + NameOf(format) + ".";
-  lake::CatalogOptions options;
-  for (const auto& [key, value] : table_->properties) {
-    if (key.starts_with(prefix)) options[key.substr(prefix.size())] = value;
-  }
+  lake::CatalogOptions options =
+      lake::CatalogOptionsIn(table_->properties, "table.datalake.", format);
   for (const auto& [key, value] : options_.catalog) options[key] = value;
   STROM_ASSIGN(const auto catalog, lake::OpenCatalog(format, options));
   return catalog->OpenTable(path_);
@@ -62,25 +60,16 @@ Result<std::unique_ptr<lake::LakeTable>> Round::OpenLake() const {
 /// now.
 Result<Round::Offsets> Round::RegisteredOffsets(lake::LakeTable& lake) {
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto registered = connection_.Call(
-        wire::GetLakeSnapshotRequest{client::ToWire(path_), std::nullopt, std::nullopt});
-    if (!registered && registered.error().code != ErrorCode::kLakeSnapshotNotExist)
-      return std::unexpected(registered.error());
+    STROM_ASSIGN(const auto registered,
+                 client::GetLakeSnapshot(connection_, table_->info, /*readable=*/false));
     STROM_ASSIGN(const auto own, lake.LatestOwnCommit());
-    if (own && (!registered || own->snapshot_id > registered->snapshot_id)) {
+    if (own && (!registered || own->snapshot_id > registered->id)) {
       LogInfo("tiering {}: lake snapshot {} was committed and not registered; registering it",
               path_.ToString(), own->snapshot_id);
       STROM_TRY(Register(own->snapshot_id, own->offsets_path, {}));
       continue;
     }
-    Offsets offsets;
-    if (registered) {
-      for (const auto& bucket : registered->bucket_snapshots) {
-        offsets[{table_id_, bucket.partition_id.value_or(model::kNoPartition), bucket.bucket_id}] =
-            bucket.log_offset.value_or(-1);
-      }
-    }
-    return offsets;
+    return registered ? registered->offsets : Offsets();
   }
   return Err(ErrorCode::kConflict,
              "tiering {}: somebody else commits to the lake table at the same time",

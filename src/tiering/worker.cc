@@ -14,12 +14,7 @@ class Coordination {
  public:
   explicit Coordination(client::Connection& connection) : connection_(connection) {}
 
-  /// The registration: learns the coordinator's epoch.
-  Status Register() {
-    STROM_ASSIGN(const auto response, connection_.Call(wire::LakeTieringHeartbeatRequest{}));
-    epoch_ = response.coordinator_epoch;
-    return {};
-  }
+  /// The next table to tier, if one waits; learns the coordinator's epoch.
   Result<std::optional<wire::PbLakeTieringTableInfo>> TakeTable() {
     wire::LakeTieringHeartbeatRequest request;
     request.request_table = true;

@@ -38,7 +38,7 @@ def test_databases_come_and_go(run, name):
         assert await admin.database_exists(name)
         assert name in await admin.list_databases()
         info = await admin.get_database_info(name)
-        assert info.get_database_descriptor().comment == "ours" if hasattr(info, "get_database_descriptor") else True
+        assert info.get_database_descriptor().comment == "ours"
         with pytest.raises(fluss.FlussError) as error:
             await admin.create_database(name)
         assert error.value.error_code == 6

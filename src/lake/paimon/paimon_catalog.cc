@@ -173,14 +173,13 @@ class PaimonCatalog final : public LakeCatalog {
     TableSchema next = *existing;
     ++next.id;
     next.time_ms = SystemClock().Now();
-    auto at = std::ranges::find(next.fields, kBucketColumn, &Field::name);
     for (const model::Column& column : after.schema.columns) {
       if (next.Find(column.name) != nullptr) continue;
       Field field{++next.highest_field_id, column.name, column.type, column.comment};
       NumberNested(field.type, next.highest_field_id);
-      at = next.fields.insert(std::ranges::find(next.fields, kBucketColumn, &Field::name),
-                              std::move(field)) +
-           1;
+      // Before the system columns, which stay last.
+      next.fields.insert(std::ranges::find(next.fields, kBucketColumn, &Field::name),
+                         std::move(field));
     }
     if (const std::string difference = Difference(next, expected); !difference.empty()) {
       return Err(ErrorCode::kLakeTableAlreadyExist,

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "lake/paimon/paimon_commit_internal.h"
-#include "record/row.h"
 
 namespace strom::lake::paimon {
 namespace {
@@ -25,8 +24,7 @@ Result<Stats> PartitionStats(const TableSchema& schema, const std::vector<Manife
     return false;
   };
   for (const ManifestEntry& entry : entries) {
-    STROM_ASSIGN(const ByteView bytes, DeserializeRow(entry.partition));
-    STROM_ASSIGN(const record::Row row, record::DecodeAlignedRow(types, bytes));
+    STROM_ASSIGN(const record::Row row, DecodeRow(types, entry.partition));
     for (size_t i = 0; i < types.size(); ++i) {
       if (row[i].is_null()) {
         stats.null_counts[i] = *stats.null_counts[i] + 1;
@@ -36,12 +34,8 @@ Result<Stats> PartitionStats(const TableSchema& schema, const std::vector<Manife
       if (high[i].is_null() || less(high[i], row[i])) high[i] = row[i];
     }
   }
-  STROM_ASSIGN(const Bytes low_bytes,
-               record::EncodeAlignedRow(types, low, record::AlignedNulls::kReserveSpace));
-  STROM_ASSIGN(const Bytes high_bytes,
-               record::EncodeAlignedRow(types, high, record::AlignedNulls::kReserveSpace));
-  stats.min = SerializeRow(types.size(), low_bytes);
-  stats.max = SerializeRow(types.size(), high_bytes);
+  STROM_ASSIGN(stats.min, EncodeRow(types, low));
+  STROM_ASSIGN(stats.max, EncodeRow(types, high));
   return stats;
 }
 

@@ -166,33 +166,40 @@ Result<std::vector<ManifestEntry>> PaimonFiles::LiveEntries(const Snapshot& snap
   return live;
 }
 
+std::string PaimonFiles::DataFilePath(const std::string& partition_dir, int32_t bucket,
+                                      const std::string& name) const {
+  return fmt::format("{}/{}bucket-{}/{}", dir_, partition_dir.empty() ? "" : partition_dir + "/",
+                     bucket, name);
+}
+
+bool CanPartitionBy(const model::DataType& type) {
+  switch (type.root) {
+    case model::TypeRoot::kChar:
+    case model::TypeRoot::kString:
+    case model::TypeRoot::kBoolean:
+    case model::TypeRoot::kTinyInt:
+    case model::TypeRoot::kSmallInt:
+    case model::TypeRoot::kInt:
+    case model::TypeRoot::kBigInt:
+    case model::TypeRoot::kDate: return true;
+    default: return false;
+  }
+}
+
 Result<std::string> PaimonFiles::PartitionDir(const TableSchema& schema,
                                               ByteView serialized_partition) {
   const std::vector<model::DataType> types = schema.PartitionTypes();
   if (types.empty()) return std::string();
-  STROM_ASSIGN(const ByteView row_bytes, DeserializeRow(serialized_partition));
-  STROM_ASSIGN(const record::Row row, record::DecodeAlignedRow(types, row_bytes));
+  STROM_ASSIGN(const record::Row row, DecodeRow(types, serialized_partition));
   std::string dir;
   for (size_t i = 0; i < types.size(); ++i) {
     std::string text;
     if (!row[i].is_null()) {
-      switch (types[i].root) {
-        case model::TypeRoot::kChar:
-        case model::TypeRoot::kString:
-        case model::TypeRoot::kBoolean:
-        case model::TypeRoot::kTinyInt:
-        case model::TypeRoot::kSmallInt:
-        case model::TypeRoot::kInt:
-        case model::TypeRoot::kBigInt:
-        case model::TypeRoot::kDate: {
-          STROM_ASSIGN(text, record::PartitionText(types[i], row[i]));
-          break;
-        }
-        default:
-          return Err(ErrorCode::kUnsupported,
-                     "a lake table cannot be partitioned by '{}' of type {}",
-                     schema.partition_keys[i], types[i].ToString());
+      if (!CanPartitionBy(types[i])) {
+        return Err(ErrorCode::kUnsupported, "a lake table cannot be partitioned by '{}' of type {}",
+                   schema.partition_keys[i], types[i].ToString());
       }
+      STROM_ASSIGN(text, record::PartitionText(types[i], row[i]));
     }
     if (i > 0) dir += "/";
     dir += EscapePath(schema.partition_keys[i]) + "=" + EscapePath(text);

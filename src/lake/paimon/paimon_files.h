@@ -9,6 +9,9 @@
 
 namespace strom::lake::paimon {
 
+/// Whether values of this type have a fixed text form, which directories of partitions need.
+bool CanPartitionBy(const model::DataType& type);
+
 /// The metadata files of one Paimon table directory. Stateless: what others write is seen at the
 /// next call.
 class PaimonFiles {
@@ -45,6 +48,9 @@ class PaimonFiles {
   /// Every live file of a snapshot: base and delta lists merged.
   Result<std::vector<ManifestEntry>> LiveEntries(const Snapshot& snapshot) const;
 
+  /// Where a data file lies; `partition_dir` as PartitionDir gives it.
+  std::string DataFilePath(const std::string& partition_dir, int32_t bucket,
+                           const std::string& name) const;
   /// "k=v/k=v" for a partition, escaped as Paimon does. Errors: kUnsupported for key types whose
   /// text form is not fixed.
   static Result<std::string> PartitionDir(const TableSchema& schema, ByteView serialized_partition);

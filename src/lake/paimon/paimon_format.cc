@@ -62,26 +62,6 @@ Stats EmptyStats() {
   return {EmptyRow(), EmptyRow(), {}};
 }
 
-std::map<std::string, std::string> StringMap(const Json& json, const char* key) {
-  std::map<std::string, std::string> out;
-  const auto it = json.find(key);
-  if (it == json.end() || !it->is_object()) return out;
-  for (const auto& [name, value] : it->items()) {
-    if (value.is_string()) out[name] = value.get<std::string>();
-  }
-  return out;
-}
-
-std::vector<std::string> StringList(const Json& json, const char* key) {
-  std::vector<std::string> out;
-  const auto it = json.find(key);
-  if (it == json.end() || !it->is_array()) return out;
-  for (const Json& item : *it) {
-    if (item.is_string()) out.push_back(item.get<std::string>());
-  }
-  return out;
-}
-
 template <class T>
 std::optional<T> Optional(const Json& json, const char* key) {
   const auto it = json.find(key);
@@ -150,9 +130,9 @@ Result<TableSchema> SchemaFromJson(ByteView text) {
     schema.fields.push_back(std::move(field));
   }
   schema.highest_field_id = JsonOr<int32_t>(json, "highestFieldId", -1);
-  schema.partition_keys = StringList(json, "partitionKeys");
-  schema.primary_keys = StringList(json, "primaryKeys");
-  schema.options = StringMap(json, "options");
+  schema.partition_keys = JsonStrings(json, "partitionKeys");
+  schema.primary_keys = JsonStrings(json, "primaryKeys");
+  schema.options = JsonStringMap(json, "options");
   schema.comment = Optional<std::string>(json, "comment");
   schema.time_ms = JsonOr<int64_t>(json, "timeMillis", 0);
   return schema;
@@ -209,7 +189,7 @@ Result<Snapshot> SnapshotFromJson(ByteView text) {
   snapshot.changelog_records = Optional<int64_t>(json, "changelogRecordCount");
   snapshot.watermark = Optional<int64_t>(json, "watermark");
   snapshot.statistics = Optional<std::string>(json, "statistics");
-  snapshot.properties = StringMap(json, "properties");
+  snapshot.properties = JsonStringMap(json, "properties");
   return snapshot;
 }
 
@@ -339,6 +319,17 @@ Bytes EmptyRow() {
 Result<ByteView> DeserializeRow(ByteView serialized) {
   if (serialized.size() < 4) return Err(ErrorCode::kCorrupt, "a serialized row is cut");
   return serialized.substr(4);
+}
+
+Result<Bytes> EncodeRow(const std::vector<model::DataType>& types, const record::Row& row) {
+  STROM_ASSIGN(const Bytes aligned,
+               record::EncodeAlignedRow(types, row, record::AlignedNulls::kReserveSpace));
+  return SerializeRow(types.size(), aligned);
+}
+
+Result<record::Row> DecodeRow(const std::vector<model::DataType>& types, ByteView serialized) {
+  STROM_ASSIGN(const ByteView aligned, DeserializeRow(serialized));
+  return record::DecodeAlignedRow(types, aligned);
 }
 
 }  // namespace strom::lake::paimon

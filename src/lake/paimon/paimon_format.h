@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/data_type.h"
+#include "record/row.h"
 
 namespace strom::lake::paimon {
 
@@ -18,6 +19,9 @@ namespace strom::lake::paimon {
 inline constexpr const char* kBucketColumn = "__bucket";
 inline constexpr const char* kOffsetColumn = "__offset";
 inline constexpr const char* kTimestampColumn = "__timestamp";
+inline bool IsSystemColumn(std::string_view name) {
+  return name == kBucketColumn || name == kOffsetColumn || name == kTimestampColumn;
+}
 inline constexpr const char* kCommitUser = "__fluss_lake_tiering";
 inline constexpr int64_t kBatchCommitIdentifier = INT64_MAX;
 inline constexpr const char* kOffsetsProperty = "fluss-offsets";
@@ -128,5 +132,8 @@ Bytes SerializeRow(size_t arity, ByteView aligned_row);
 Bytes EmptyRow();
 /// The aligned row in a serialized one. Errors: kCorrupt.
 Result<ByteView> DeserializeRow(ByteView serialized);
+/// A row as metadata keeps it, and back. Errors: kCorrupt, kInvalidArgument.
+Result<Bytes> EncodeRow(const std::vector<model::DataType>& types, const record::Row& row);
+Result<record::Row> DecodeRow(const std::vector<model::DataType>& types, ByteView serialized);
 
 }  // namespace strom::lake::paimon

@@ -8,10 +8,6 @@
 namespace strom::lake::paimon {
 namespace {
 
-bool IsSystemColumn(const std::string& name) {
-  return name == kBucketColumn || name == kOffsetColumn || name == kTimestampColumn;
-}
-
 class PaimonTable final : public LakeTable {
  public:
   PaimonTable(PaimonFiles files, TableSchema schema)
@@ -55,9 +51,8 @@ class PaimonTable final : public LakeTable {
     for (const ManifestEntry& entry : entries) {
       DataFile file;
       STROM_ASSIGN(file.partition, PaimonFiles::PartitionDir(schema_, entry.partition));
-      file.path = entry.external_path.value_or(fmt::format(
-          "{}/{}bucket-{}/{}", files_.dir(), file.partition.empty() ? "" : file.partition + "/",
-          entry.bucket, entry.file_name));
+      file.path = entry.external_path.value_or(
+          files_.DataFilePath(file.partition, entry.bucket, entry.file_name));
       file.format = entry.file_name.substr(entry.file_name.rfind('.') + 1);
       file.rows = entry.row_count;
       file.bytes = entry.file_size;
@@ -107,18 +102,9 @@ class PaimonTable final : public LakeTable {
 Status CheckWritable(const TableSchema& schema) {
   STROM_TRY(WriterOptionsOf(schema));
   for (const model::DataType& type : schema.PartitionTypes()) {
-    switch (type.root) {
-      case model::TypeRoot::kChar:
-      case model::TypeRoot::kString:
-      case model::TypeRoot::kBoolean:
-      case model::TypeRoot::kTinyInt:
-      case model::TypeRoot::kSmallInt:
-      case model::TypeRoot::kInt:
-      case model::TypeRoot::kBigInt:
-      case model::TypeRoot::kDate: break;
-      default:
-        return Err(ErrorCode::kInvalidTable,
-                   "a lake table cannot be partitioned by a column of type {}", type.ToString());
+    if (!CanPartitionBy(type)) {
+      return Err(ErrorCode::kInvalidTable,
+                 "a lake table cannot be partitioned by a column of type {}", type.ToString());
     }
   }
   return {};

@@ -15,7 +15,6 @@
 #include "lake/paimon/paimon_writer_internal.h"
 #include "model/duration.h"
 #include "record/arrow_batch.h"
-#include "record/row.h"
 
 namespace strom::lake::paimon {
 namespace {
@@ -174,12 +173,8 @@ Result<EntryStats> StatsOf(const TableSchema& schema,
     low.push_back(std::move(min));
     high.push_back(std::move(max));
   }
-  STROM_ASSIGN(const Bytes low_bytes,
-               record::EncodeAlignedRow(types, low, record::AlignedNulls::kReserveSpace));
-  STROM_ASSIGN(const Bytes high_bytes,
-               record::EncodeAlignedRow(types, high, record::AlignedNulls::kReserveSpace));
-  out.stats.min = SerializeRow(types.size(), low_bytes);
-  out.stats.max = SerializeRow(types.size(), high_bytes);
+  STROM_ASSIGN(out.stats.min, EncodeRow(types, low));
+  STROM_ASSIGN(out.stats.max, EncodeRow(types, high));
   if (names.size() != schema.fields.size()) out.columns = std::move(names);
   return out;
 }
@@ -204,9 +199,7 @@ class PaimonWriter final : public LakeWriter {
     for (const Field& field : schema_.fields) {
       const int at = rows.Find(field.name);
       sources_.push_back(at);
-      const bool system = field.name == kBucketColumn || field.name == kOffsetColumn ||
-                          field.name == kTimestampColumn;
-      if (at < 0 && !system && !field.type.nullable) {
+      if (at < 0 && !IsSystemColumn(field.name) && !field.type.nullable) {
         return Err(ErrorCode::kInvalidTable,
                    "the lake table {} wants column '{}', which the rows do not have", files_.dir(),
                    field.name);
@@ -246,8 +239,7 @@ class PaimonWriter final : public LakeWriter {
     if (partition_.empty()) STROM_TRY(SetPartition(rows));
     const int32_t shown_bucket = schema_.buckets() < 0 ? 0 : bucket_;
     name_ = fmt::format("{}{}-{}.{}", options_.prefix, uuid_, counter_++, options_.file.format);
-    path_ = fmt::format("{}/{}bucket-{}/{}", files_.dir(),
-                        partition_dir_.empty() ? "" : partition_dir_ + "/", shown_bucket, name_);
+    path_ = files_.DataFilePath(partition_dir_, shown_bucket, name_);
     STROM_ASSIGN(file_, OpenDataFile(path_, arrow_schema_, types_, options_.file));
     first_offset_ = base_offset;
     return {};
@@ -269,9 +261,7 @@ class PaimonWriter final : public LakeWriter {
       partition_ = EmptyRow();
       return {};
     }
-    STROM_ASSIGN(const Bytes row,
-                 record::EncodeAlignedRow(types, values, record::AlignedNulls::kReserveSpace));
-    partition_ = SerializeRow(types.size(), row);
+    STROM_ASSIGN(partition_, EncodeRow(types, values));
     STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
     return {};
   }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "server/server.h"
+#include "wire/model_names.h"
 
 namespace strom::server {
 
@@ -25,12 +26,11 @@ void AnswerOnCoordinator(Server& server, Call call, Work work) {
       });
 }
 
-inline model::TablePath PathOf(const wire::PbTablePath& path) {
-  return {path.database_name, path.table_name};
-}
-inline wire::PbTablePath ToWire(const model::TablePath& path) {
-  return {path.database, path.table};
-}
+using wire::BucketOf;
+using wire::PartitionOf;
+using wire::PathOf;
+using wire::ToWire;
+
 inline SharedBytes TextBytes(std::string text) {
   return SharedBytes::Own(std::move(text));
 }
@@ -42,16 +42,6 @@ inline Result<const meta::TableEntry*> FindTable(const meta::ClusterView& view,
   if (table == nullptr)
     return Err(ErrorCode::kTableNotExist, "table {} does not exist", path.ToString());
   return table;
-}
-
-/// A bucket of a request as the model names it.
-template <class Bucket>
-model::TableBucket BucketOf(model::TableId table, const Bucket& bucket) {
-  return {table, bucket.partition_id.value_or(model::kNoPartition), bucket.bucket_id};
-}
-inline std::optional<int64_t> PartitionOf(const model::TableBucket& bucket) {
-  return bucket.partition_id == model::kNoPartition ? std::nullopt
-                                                    : std::optional(bucket.partition_id);
 }
 
 /// The table's descriptor as clients see it: with the lake catalog's options, less everything
