@@ -4,7 +4,7 @@ BUILD = cmake --build --preset
 PYTHON = .deps/venv/bin/python
 PYTEST = $(PYTHON) -m pytest -q --no-header -p no:cacheprovider
 
-.PHONY: all setup release gcc asan tsan unit conformance races fuzz lint format test bench quickstart run clean
+.PHONY: all setup release gcc asan tsan unit conformance races fuzz explore lint format test bench bench-upstream quickstart run clean
 
 all: release
 
@@ -38,9 +38,11 @@ races: setup
 	@STROM=$(CURDIR)/build/tsan/strom TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
 	  $(PYTEST) tests/conformance/test_python_client.py tests/conformance/test_bad_input.py
 
-# Every decoder of bytes from outside, for STROM_FUZZ_SECONDS each; the corpus grows in build/fuzz/corpus.
-fuzz: setup
-	@cmake --preset fuzz -DSTROM_FUZZ_SECONDS=$(or $(STROM_FUZZ_SECONDS),20) > /dev/null
+# Every decoder of bytes from outside, for STROM_FUZZ_SECONDS each. `fuzz` starts from the kept corpus with the same seed
+# each time, so that a change is judged by itself; `explore` goes on with another seed from all that it has found so far.
+fuzz explore: setup
+	@[ $@ = explore ] || rm -rf build/fuzz/corpus
+	@cmake --preset fuzz -DSTROM_FUZZ_SECONDS=$(or $(STROM_FUZZ_SECONDS),20) -DSTROM_FUZZ_SEED=$(if $(filter fuzz,$@),1,0) > /dev/null
 	@$(BUILD) fuzz --target fuzz
 
 lint:
@@ -54,9 +56,15 @@ format:
 test: setup
 	@tests/run_all
 
-bench: release
-	@$(BUILD) release --target bench_load > /dev/null
+bench:
+	@$(MAKE) --no-print-directory release >&2
+	@$(BUILD) release --target bench_load >&2
 	@$(PYTHON) bench/run.py
+
+# The same load by the Java client on Strom and on the real server, which is fetched the first time (about 90 MB).
+bench-upstream:
+	@$(MAKE) --no-print-directory release >&2
+	@$(PYTHON) bench/upstream.py
 
 quickstart: release
 	@$(PYTHON) tools/quickstart.py

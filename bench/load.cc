@@ -14,7 +14,11 @@
 //
 //   load ceiling MiB
 //
-// measures memcpy, CRC, page-cache append and a loopback echo.
+// measures memcpy, CRC, page-cache append and a loopback echo;
+//
+//   load parquet ROWS FILE...
+//
+// reads up to ROWS rows of the Parquet files and measures Arrow's bare writer (zstd) on them.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -24,9 +28,13 @@
 #include <arpa/inet.h>
 #include <arrow/array.h>
 #include <arrow/builder.h>
+#include <arrow/io/file.h>
 #include <arrow/record_batch.h>
+#include <arrow/table.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/writer.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -267,6 +275,48 @@ void Ceiling(const std::vector<std::string>& args) {
       memcpy_s, crc_s, write_s, micros[micros.size() / 2], crc & 1);
 }
 
+template <class T>
+T Must(arrow::Result<T> result) {
+  if (result.ok()) return std::move(*result);
+  std::fprintf(stderr, "load: %s\n", result.status().ToString().c_str());
+  std::exit(1);
+}
+
+/// The rows are in memory before the clock starts, in batches as large as log batches are.
+void BareParquet(const std::vector<std::string>& args) {
+  constexpr int64_t kBatchRows = 16'384;
+  int64_t left = std::stoll(args[0]);
+  std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+  for (size_t i = 1; i < args.size() && left > 0; ++i) {
+    const auto reader = Must(parquet::arrow::OpenFile(Must(arrow::io::ReadableFile::Open(args[i])),
+                                                      arrow::default_memory_pool()));
+    const auto table = Must(reader->ReadTable());
+    arrow::TableBatchReader cut(*table);
+    cut.set_chunksize(kBatchRows);
+    while (left > 0) {
+      auto batch = Must(cut.Next());
+      if (batch == nullptr) break;
+      left -= batch->num_rows();
+      batches.push_back(std::move(batch));
+    }
+  }
+  const double before = CpuSeconds();
+  const auto sink = Must(arrow::io::FileOutputStream::Open("bare.parquet"));
+  const auto properties =
+      parquet::WriterProperties::Builder().compression(parquet::Compression::ZSTD)->build();
+  const auto writer = Must(parquet::arrow::FileWriter::Open(
+      *batches.at(0)->schema(), arrow::default_memory_pool(), sink, properties));
+  int64_t rows = 0;
+  for (const auto& batch : batches) {
+    if (!writer->WriteRecordBatch(*batch).ok()) std::exit(1);
+    rows += batch->num_rows();
+  }
+  if (!writer->Close().ok() || !sink->Close().ok()) std::exit(1);
+  ::unlink("bare.parquet");
+  std::printf("{\"rows\": %lld, \"cpu\": %.4f}\n", static_cast<long long>(rows),
+              CpuSeconds() - before);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -280,6 +330,8 @@ int main(int argc, char** argv) {
     PingPong(args);
   else if (what == "ceiling" && args.size() == 1)
     Ceiling(args);
+  else if (what == "parquet" && args.size() >= 2)
+    BareParquet(args);
   else
     return std::fprintf(stderr, "load: see the head of bench/load.cc\n"), 2;
   return 0;

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/conformance"))
-from harness import Server, sql  # noqa: E402
+from harness import Process, Server, sql  # noqa: E402
 
 LOAD = str(ROOT / "build/release/bench_load")
 GIB = 1 << 30
@@ -49,13 +50,6 @@ def row(what, value, ceiling=""):
     print(f"| {what} | {value} | {ceiling} |", flush=True)
 
 
-def child_cpu(command):
-    before = os.times()
-    subprocess.run(command, check=True, capture_output=True)
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
-
-
 def cost_curves(server):
     """The same 60,000 requests of 10 rows, 64 in flight in all, over more buckets and over more connections."""
     print("\n## Cost of the same load over more buckets and connections\n\nServer CPU us per request of 10 rows of 100 bytes, "
@@ -71,6 +65,23 @@ def cost_curves(server):
         print(f"| {name} | " + " | ".join(f"{r['cpu'] / r['requests'] * 1e6:.1f}" for r in points) + " |", flush=True)
 
 
+def restart_after_crash(gib):
+    """A server of its own: 1,000 buckets with `gib` GiB in all, kill -9, and the time to the first answer."""
+    (folder / "crash").mkdir()
+    server = Server(folder / "crash", **{"log.segment.file-size": "64mb"})
+    atexit.register(server.process.kill)
+    sql(server, "CREATE TABLE full (id BIGINT, s STRING) WITH ('bucket.num' = '1000', 'table.log.arrow.compression.type' = 'NONE')")
+    load("append", server.address, "full", 4, 4, 11000, gib * 1000, 1000)
+    server.kill()
+    begun = time.monotonic()
+    again = server.restarted()
+    atexit.register(again.process.kill)
+    sql(again, "SHOW TABLES")
+    row(f"restart after kill -9, {gib} GiB in 1,000 buckets", f"{(time.monotonic() - begun) * 1000:.0f} ms to the first answer of strom sql", "target 2 s at 20 GiB")
+    again.stop()
+    shutil.rmtree(folder / "crash")
+
+
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     print(f"# Results\n\n`make bench`, {os.cpu_count()} cores of {platform.machine()}, Linux {platform.release()}.\n")
@@ -81,7 +92,7 @@ with tempfile.TemporaryDirectory() as name:
         f"{ceiling['write_s_per_gib']:.3f} s per GiB; echo p50 {ceiling['echo_p50_us']:.0f} us")
 
     begun = time.monotonic()
-    server = Server(folder, **{"datalake.format": "paimon"})
+    server = Server(folder, **{"datalake.format": "paimon", "server.tiering.enabled": "false"})
     atexit.register(server.process.kill)  # a failed run leaves nothing behind
     ready = server.wait_for(r"ready in (\d+) ms").group(1)
     row("start", f"{ready} ms to ready, {(time.monotonic() - begun) * 1000:.0f} ms from exec as seen outside", "target 100 ms")
@@ -112,20 +123,32 @@ with tempfile.TemporaryDirectory() as name:
     rows = 10_000_000
     sql(server, "CREATE TABLE flat (id BIGINT, k INT, v DOUBLE, s STRING) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '60s')")
     generate = "INSERT INTO flat SELECT id, CAST(id % 100 AS INT), id / 3, 'text ' || (id % 1000) FROM range({}, {}) AS r(id)"
+    tiered = rows * 9 // 10
+    sql(server, generate.format(0, tiered))
     before = cpu(server)
-    sql(server, generate.format(0, rows * 9 // 10))
-    deadline = time.monotonic() + 300
-    while sql(server, "SELECT count(*) AS n FROM flat$lake")[0][0]["n"] < rows * 9 // 10 and time.monotonic() < deadline:
-        sql(server, "SHOW TABLES")
-    row("append and tier 9 M rows to Parquet", f"{(cpu(server) - before) / (rows * 9 // 10) * 1e6:.2f} CPU s per million rows, {resident_mib(server):.0f} MiB resident at the end", "target 256 MiB")
+    worker = Process(["tier", "--fluss.bootstrap.servers", server.address], folder)
+    atexit.register(worker.process.kill)
+    arrived = 0
+    while arrived < tiered:  # its log line of each round that wrote something
+        done = worker.wait_for(r"tiering fluss.flat: snapshot \d+, (\d+) rows", 120)
+        arrived += int(done.group(1))
+        worker.lines.remove(done.string)
+    spent = cpu(worker) + cpu(server) - before
+    memory = resident_mib(worker)
+    worker.stop()
+    lake = server.cwd / "data/lake/fluss.db/flat"
+    bare = load("parquet", tiered, *sorted(lake.glob("bucket-*/*.parquet")))
+    row("tier 9 M rows to Parquet, worker and server", f"{spent / tiered * 1e6:.2f} CPU s per million rows, worker {memory:.0f} MiB resident",
+        f"Arrow's bare writer {bare['cpu'] / bare['rows'] * 1e6:.2f}: {bare['cpu'] / bare['rows'] * tiered / spent * 100:.0f} % of its rows per CPU-second; target 60 %, 256 MiB")
     sql(server, generate.format(rows * 9 // 10, rows))
     query = "SELECT k, count(*), sum(v) FROM {} GROUP BY k ORDER BY k"
     started = time.monotonic()
     sql(server, query.format("flat"))
     union = time.monotonic() - started
-    files = str(server.cwd / "data/lake/fluss.db/flat/bucket-0/*.parquet")
+    files = str(lake / "bucket-0/*.parquet")
     started = time.monotonic()
     sql(server, query.format(f"'{files}'"))
     row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
+    restart_after_crash(20 if shutil.disk_usage(folder).free > 40 * GIB else 4)
     cost_curves(server)
     server.stop()

@@ -30,7 +30,7 @@ function(strom_room room)
       target_link_options(${name} PRIVATE -fsanitize=fuzzer)
       add_custom_target(run_${name}
         COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/corpus/${name}
-        COMMAND ${name} -max_total_time=${STROM_FUZZ_SECONDS} -rss_limit_mb=1024 -print_final_stats=0 -verbosity=0
+        COMMAND ${name} -seed=${STROM_FUZZ_SEED} -max_total_time=${STROM_FUZZ_SECONDS} -rss_limit_mb=1024 -print_final_stats=0 -verbosity=0
                 -artifact_prefix=${CMAKE_BINARY_DIR}/${name}- ${CMAKE_BINARY_DIR}/corpus/${name} ${CMAKE_SOURCE_DIR}/tests/fuzz-corpus/${name}
         VERBATIM)
       set_property(GLOBAL APPEND PROPERTY STROM_FUZZERS run_${name})

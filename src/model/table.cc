@@ -37,19 +37,8 @@ struct Option {
   Setter set;
 };
 
-Status Accept(const std::string&, TableOptions&) {
-  return {};
-}
 Status AcceptBool(const std::string& text, TableOptions&) {
   STROM_TRY(ParseBool(text));
-  return {};
-}
-Status AcceptInt(const std::string& text, TableOptions&) {
-  STROM_TRY(ParseInteger(text, INT64_MIN, INT64_MAX));
-  return {};
-}
-Status AcceptFormat(const std::string& text, TableOptions&) {
-  STROM_TRY((ParseEnum<int>(text, {{"COMPACTED", 0}, {"INDEXED", 1}})));
   return {};
 }
 
@@ -88,20 +77,32 @@ Status SetFreshness(const std::string& text, TableOptions& options) {
     return Err(ErrorCode::kInvalidConfig, "'{}' must be more than nothing", text);
   return {};
 }
-Status SetMergeEngine(const std::string& text, TableOptions&) {
-  STROM_TRY((ParseEnum<int>(text, {{"FIRST_ROW", 0}, {"VERSIONED", 1}, {"AGGREGATION", 2}})));
+Status SetKvFormat(const std::string& text, TableOptions& options) {
+  STROM_ASSIGN(options.kv_format, (ParseEnum<KvFormat>(text, {{"COMPACTED", KvFormat::kCompacted},
+                                                              {"INDEXED", KvFormat::kIndexed}})));
   return {};
 }
-Status SetDeleteBehavior(const std::string& text, TableOptions&) {
-  STROM_TRY((ParseEnum<int>(text, {{"ALLOW", 0}, {"IGNORE", 1}, {"DISABLE", 2}})));
+Status SetMergeEngine(const std::string& text, TableOptions& options) {
+  STROM_ASSIGN(options.merge_engine,
+               (ParseEnum<MergeEngine>(text, {{"FIRST_ROW", MergeEngine::kFirstRow},
+                                              {"VERSIONED", MergeEngine::kVersioned},
+                                              {"AGGREGATION", MergeEngine::kAggregation}})));
   return {};
 }
-Status SetChangelogImage(const std::string& text, TableOptions&) {
-  STROM_TRY((ParseEnum<int>(text, {{"FULL", 0}, {"WAL", 1}})));
+Status SetDeleteBehavior(const std::string& text, TableOptions& options) {
+  STROM_ASSIGN(options.delete_behavior,
+               (ParseEnum<DeleteBehavior>(text, {{"ALLOW", DeleteBehavior::kAllow},
+                                                 {"IGNORE", DeleteBehavior::kIgnore},
+                                                 {"DISABLE", DeleteBehavior::kDisable}})));
+  return {};
+}
+Status SetChangelogImage(const std::string& text, TableOptions& options) {
+  STROM_ASSIGN(options.changelog_image,
+               (ParseEnum<ChangelogImage>(
+                   text, {{"FULL", ChangelogImage::kFull}, {"WAL", ChangelogImage::kWal}})));
   return {};
 }
 
-// Every table option; those of primary key tables are only checked for their form here.
 const Option kOptions[] = {
     {"table.replication.factor", false,
      [](const std::string& t, TableOptions& o) {
@@ -111,12 +112,9 @@ const Option kOptions[] = {
     {"table.log.arrow.compression.type", false, SetCompression},
     {"table.log.arrow.compression.zstd.level", false,
      [](const std::string& t, TableOptions& o) { return SetInt(t, 1, 22, o.zstd_level); }},
-    {"table.kv.format", false, AcceptFormat},
+    {"table.kv.format", false, SetKvFormat},
     {"table.kv.format-version", false,
-     [](const std::string& t, TableOptions&) {
-       int32_t version = 0;
-       return SetInt(t, 1, 2, version);
-     }},
+     [](const std::string& t, TableOptions& o) { return SetInt(t, 1, 2, o.kv_format_version); }},
     {"table.log.ttl", true, SetTtl},
     {"table.log.tiered.local-segments", true,
      [](const std::string& t, TableOptions&) {
@@ -161,10 +159,18 @@ const Option kOptions[] = {
      }},
     {"table.datalake.auto-expire-snapshot", false, AcceptBool},
     {"table.merge-engine", false, SetMergeEngine},
-    {"table.merge-engine.versioned.ver-column", false, Accept},
+    {"table.merge-engine.versioned.ver-column", false,
+     [](const std::string& t, TableOptions& o) -> Status {
+       o.version_column = t;
+       return {};
+     }},
     {"table.delete.behavior", false, SetDeleteBehavior},
     {"table.changelog.image", false, SetChangelogImage},
-    {"table.auto-increment.cache-size", false, AcceptInt},
+    {"table.auto-increment.cache-size", false,
+     [](const std::string& t, TableOptions& o) -> Status {
+       STROM_ASSIGN(o.auto_increment_cache, ParseInteger(t, 1, INT64_MAX));
+       return {};
+     }},
 };
 
 const Option* FindOption(const std::string& name) {

@@ -16,11 +16,19 @@ namespace strom::model {
 using Properties = std::map<std::string, std::string>;
 
 enum class LogFormat { kArrow, kIndexed, kCompacted };
+enum class KvFormat { kCompacted, kIndexed };
 enum class LakeFormat { kNone, kPaimon, kIceberg, kLance };
 enum class TimeUnit { kHour, kDay, kMonth, kQuarter, kYear };
 
 const char* NameOf(LakeFormat format);
 Result<LakeFormat> ParseLakeFormat(const std::string& text);
+
+/// How a primary key table combines a new row with the one its key has.
+enum class MergeEngine { kLastRow, kFirstRow, kVersioned, kAggregation };
+/// What a delete does: what it says, nothing, or fail.
+enum class DeleteBehavior { kAllow, kIgnore, kDisable };
+/// What the changelog has for an update: both rows, or the new one only.
+enum class ChangelogImage { kFull, kWal };
 
 /// The auto-partition settings of a table.
 struct AutoPartition {
@@ -40,6 +48,14 @@ struct TableOptions {
   int32_t zstd_level = 3;
   Millis log_ttl_ms = 7 * 86400000LL;  // <= 0 keeps rows for ever
   AutoPartition auto_partition;
+  // Primary key tables only.
+  KvFormat kv_format = KvFormat::kCompacted;
+  int32_t kv_format_version = 1;
+  MergeEngine merge_engine = MergeEngine::kLastRow;
+  std::string version_column;  // of MergeEngine::kVersioned
+  DeleteBehavior delete_behavior = DeleteBehavior::kAllow;
+  ChangelogImage changelog_image = ChangelogImage::kFull;
+  int64_t auto_increment_cache = 100'000;
   bool lake_enabled = false;
   LakeFormat lake_format = LakeFormat::kNone;
   Millis lake_freshness_ms = 180000;

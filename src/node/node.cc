@@ -95,7 +95,8 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   p.pool = std::make_unique<runtime::BlockingPool>(p.settings.io_threads);
   p.replicas =
       std::make_unique<replica::Replicas>(p.shards, *p.pool, files, p.clock, p.settings.replicas);
-  p.meta = std::make_unique<server::MetaService>(p.coordinator_loop, *p.coordinator, *p.replicas);
+  p.meta = std::make_unique<server::MetaService>(p.coordinator_loop, *p.coordinator, *p.replicas,
+                                                 p.settings.meta);
   p.server =
       std::make_unique<server::Server>(p.shards, *p.replicas, *p.meta, p.clock, p.settings.server);
   STROM_TRY(p.replicas->Start(p.coordinator->view()));

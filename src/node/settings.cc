@@ -13,6 +13,7 @@
 namespace strom::node {
 namespace {
 
+constexpr int64_t kLeastKvMemory = 16 << 20;
 constexpr const char* kDefaultListener = "FLUSS://127.0.0.1:9123";
 
 Status CheckKey(const std::string& key, std::vector<std::string>& notes) {
@@ -160,6 +161,16 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
                         [&](bool on) { replicas.roll_active_segment = on; }));
   STROM_TRY(values.Read("server.writer-id.expiration-time", model::ParseDuration,
                         [&](Millis n) { replicas.writer_expiration = milliseconds(n); }));
+
+  STROM_TRY(values.Read("server.kv.memory-size", model::ParseMemorySize,
+                        [&](int64_t n) { replicas.kv_memory_bytes = n; }));
+  if (replicas.kv_memory_bytes < kLeastKvMemory) {
+    return Err(ErrorCode::kInvalidConfig, "server.kv.memory-size: at least {} bytes are needed",
+               kLeastKvMemory);
+  }
+  STROM_TRY(values.Read("auto-partition.check.interval", model::ParseDuration, [&](Millis n) {
+    settings.meta.auto_partition_interval = milliseconds(std::max<Millis>(10, n));
+  }));
 
   server::Server::Options& server = settings.server;
   STROM_TRY(values.Read("tablet-server.id", integer(0, INT32_MAX),

@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "replica/replicas.h"
+#include "server/meta_service.h"
 #include "server/server.h"
 
 namespace strom::node {
@@ -22,6 +23,7 @@ struct Settings {
   bool tiering = true;
   replica::Replicas::Options replicas;
   server::Server::Options server;
+  server::MetaService::Options meta;
   std::vector<std::string> notes;  // keys that have no effect here, for the log
 };
 

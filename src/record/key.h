@@ -8,8 +8,21 @@
 
 namespace strom::record {
 
-/// Encodes the bucket key columns of a row as the table's lake format asks, whether or not the lake
-/// is switched on. Errors: kInvalidArgument (null, or a type the format cannot have as key).
+/// The bytes that key columns become (docs/formats/rows.md).
+enum class KeyEncoding { kCompacted, kPaimon, kIceberg };
+
+/// How a table's bucket key is encoded, whether or not the lake is switched on.
+KeyEncoding BucketKeyEncoding(model::LakeFormat format);
+/// How the keys of a primary key table are encoded, which may differ from the bucket key's.
+KeyEncoding KvKeyEncoding(const model::TableDescriptor& descriptor,
+                          const model::TableOptions& options);
+
+/// Errors: kInvalidArgument (null, or a type the encoding cannot have as key).
+Result<Bytes> EncodeKey(KeyEncoding encoding, Types types, const Row& key);
+/// The inverse. Errors: kCorrupt.
+Result<Row> DecodeKey(KeyEncoding encoding, Types types, ByteView key);
+
+/// Encodes the bucket key columns of a row as the table's lake format asks. Errors: as EncodeKey.
 Result<Bytes> EncodeBucketKey(model::LakeFormat format, Types types, const Row& key);
 
 /// The bucket of an encoded key: the same in the stream and in the lake. Errors: kInvalidArgument

@@ -334,6 +334,40 @@ Status AppendCompacted(const DataType& type, const Value& value, Bytes& out) {
   }
 }
 
+Result<Row> DecodeCompacted(Types types, ByteView bytes, int depth);
+
+/// The value at the front of `in`.
+Result<Value> ReadCompacted(const DataType& type, Reader& in, int depth) {
+  switch (type.root) {
+    case TypeRoot::kInt:
+    case TypeRoot::kDate:
+    case TypeRoot::kTime:
+      return Value{int64_t{static_cast<int32_t>(static_cast<uint32_t>(in.Varint()))}};
+    case TypeRoot::kBigInt: return Value{static_cast<int64_t>(in.Varint())};
+    case TypeRoot::kChar:
+    case TypeRoot::kString:
+    case TypeRoot::kBinary:
+    case TypeRoot::kBytes: return Value{std::string(in.Take(in.Varint()))};
+    case TypeRoot::kDecimal:
+      if (IsCompactDecimal(type)) return Value{Decimal{static_cast<int64_t>(in.Varint())}};
+      return Value{Decimal{FromUnscaledBytes(in.Take(in.Varint()))}};
+    case TypeRoot::kTimestamp:
+    case TypeRoot::kTimestampLtz: {
+      Timestamp time{static_cast<int64_t>(in.Varint()), 0};
+      if (!IsCompactTimestamp(type)) time.nanos = static_cast<int32_t>(in.Varint());
+      return Value{time};
+    }
+    case TypeRoot::kArray:
+    case TypeRoot::kMap:
+    case TypeRoot::kRow: {
+      const ByteView part = in.Take(in.Varint());
+      if (!in.ok()) return Damaged("a nested field is cut");
+      return DecodeNested(type, part, DecodeCompacted, depth + 1);
+    }
+    default: return ReadFixed(type, in);
+  }
+}
+
 Result<Row> DecodeCompacted(Types types, ByteView bytes, int depth) {
   Reader in(bytes);
   const ByteView nulls = in.Take(NullBytes(types.size()));
@@ -341,47 +375,12 @@ Result<Row> DecodeCompacted(Types types, ByteView bytes, int depth) {
   Row row;
   row.reserve(types.size());
   for (size_t i = 0; i < types.size(); ++i) {
-    const DataType& type = types[i];
     if (BitAt(nulls, i)) {
       row.emplace_back();
       continue;
     }
-    switch (type.root) {
-      case TypeRoot::kInt:
-      case TypeRoot::kDate:
-      case TypeRoot::kTime:
-        row.push_back({int64_t{static_cast<int32_t>(static_cast<uint32_t>(in.Varint()))}});
-        break;
-      case TypeRoot::kBigInt: row.push_back({static_cast<int64_t>(in.Varint())}); break;
-      case TypeRoot::kChar:
-      case TypeRoot::kString:
-      case TypeRoot::kBinary:
-      case TypeRoot::kBytes: row.push_back({std::string(in.Take(in.Varint()))}); break;
-      case TypeRoot::kDecimal:
-        if (IsCompactDecimal(type)) {
-          row.push_back({Decimal{static_cast<int64_t>(in.Varint())}});
-        } else {
-          row.push_back({Decimal{FromUnscaledBytes(in.Take(in.Varint()))}});
-        }
-        break;
-      case TypeRoot::kTimestamp:
-      case TypeRoot::kTimestampLtz: {
-        Timestamp time{static_cast<int64_t>(in.Varint()), 0};
-        if (!IsCompactTimestamp(type)) time.nanos = static_cast<int32_t>(in.Varint());
-        row.push_back({time});
-        break;
-      }
-      case TypeRoot::kArray:
-      case TypeRoot::kMap:
-      case TypeRoot::kRow: {
-        const ByteView part = in.Take(in.Varint());
-        if (!in.ok()) return Damaged("a nested field is cut");
-        STROM_ASSIGN(Value value, DecodeNested(type, part, DecodeCompacted, depth + 1));
-        row.push_back(std::move(value));
-        break;
-      }
-      default: row.push_back(ReadFixed(type, in)); break;
-    }
+    STROM_ASSIGN(Value value, ReadCompacted(types[i], in, depth));
+    row.push_back(std::move(value));
   }
   if (!in.ok()) return Damaged("a field is cut");
   return row;
@@ -552,6 +551,17 @@ Result<Bytes> EncodeCompactedKey(Types types, const Row& row) {
     STROM_TRY(AppendCompacted(types[i], row[i], out));
   }
   return out;
+}
+
+Result<Row> DecodeCompactedKey(Types types, ByteView bytes) {
+  Reader in(bytes);
+  Row row;
+  for (const DataType& type : types) {
+    STROM_ASSIGN(Value value, ReadCompacted(type, in, 0));
+    row.push_back(std::move(value));
+  }
+  if (!in.ok() || !in.done()) return Damaged("a key is cut or too long");
+  return row;
 }
 
 }  // namespace strom::record

@@ -34,5 +34,6 @@ Result<Row> DecodeAlignedRow(Types types, ByteView bytes);
 /// The fields of a key one after the other as in a compacted row, without null bits. A null is an
 /// error.
 Result<Bytes> EncodeCompactedKey(Types types, const Row& row);
+Result<Row> DecodeCompactedKey(Types types, ByteView bytes);
 
 }  // namespace strom::record

@@ -13,6 +13,23 @@ Result<log::LogTablet::Appended> Replica::Append(ByteView batches, Millis now) {
   return appended;
 }
 
+Result<int64_t> Replica::PutKv(ByteView batch, const kv::MergeRequest& request, Millis now) {
+  STROM_ASSIGN(kv::KvTablet::Prepared prepared, kv_->Prepare(batch, request));
+  return Write(std::move(prepared), now);
+}
+
+Status Replica::PutMissing(std::span<const ByteView> keys, Millis now) {
+  STROM_ASSIGN(auto prepared, kv_->PrepareMissing(keys));
+  if (prepared) STROM_TRY(Write(std::move(*prepared), now));
+  return {};
+}
+
+Result<int64_t> Replica::Write(kv::KvTablet::Prepared prepared, Millis now) {
+  STROM_ASSIGN(const log::LogTablet::Appended appended, Append(prepared.changelog, now));
+  if (!appended.duplicate) kv_->Commit(std::move(prepared), appended.end_offset);
+  return appended.end_offset;
+}
+
 void Replica::OnHighWatermark() {
   if (!waiters_.empty()) {
     for (const auto& weak : std::exchange(waiters_, {})) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kv/kv_tablet.h"
 #include "log/log_tablet.h"
 
 namespace strom::replica {
@@ -17,16 +18,28 @@ class RowWaiter {
   virtual void OnRows() = 0;
 };
 
-/// One bucket replica of this server: its log, how far that is committed, and who waits for more.
+/// One bucket replica of this server: its log, in primary key tables its keys, how far the log is
+/// committed, and who waits for more.
 ///
 /// Owner: one shard. With a single replica a row is committed as soon as it is in the log.
 class Replica {
  public:
-  explicit Replica(std::unique_ptr<log::LogTablet> log)
-      : log_(std::move(log)), high_watermark_(log_->end_offset()) {}
+  explicit Replica(std::unique_ptr<log::LogTablet> log, std::unique_ptr<kv::KvTablet> kv = nullptr)
+      : log_(std::move(log)), kv_(std::move(kv)), high_watermark_(log_->end_offset()) {}
 
   /// Errors: those of LogTablet::Append.
   Result<log::LogTablet::Appended> Append(ByteView batches, Millis now);
+
+  /// The keys of a primary key table; null in a log table.
+  kv::KvTablet* kv() { return kv_.get(); }
+  const kv::KvTablet* kv() const { return kv_.get(); }
+  /// Merges a key batch into the keys and appends what changed to the log; returns the log's end
+  /// after that. A batch that was written before changes nothing. Errors: those of
+  /// KvTablet::Prepare and of LogTablet::Append.
+  Result<int64_t> PutKv(ByteView batch, const kv::MergeRequest& request, Millis now);
+  /// Gives each of `keys` that has no row one of its key columns alone. Errors: as PutKv.
+  Status PutMissing(std::span<const ByteView> keys, Millis now);
+
   log::LogTablet& log() { return *log_; }
   const log::LogTablet& log() const { return *log_; }
   /// Rows below are committed: consumers see them.
@@ -41,8 +54,10 @@ class Replica {
 
  private:
   void OnHighWatermark();
+  Result<int64_t> Write(kv::KvTablet::Prepared prepared, Millis now);
 
   std::unique_ptr<log::LogTablet> log_;
+  std::unique_ptr<kv::KvTablet> kv_;
   int64_t high_watermark_;
   std::vector<std::weak_ptr<RowWaiter>> waiters_;
   int64_t announce_from_ = 0;

@@ -10,6 +10,7 @@ namespace {
 constexpr const char* kCleanMarker = "/.fluss_cleanshutdown";
 constexpr const char* kRecoveryPoints = "/recovery-point-offset-checkpoint";
 constexpr const char* kHighWatermarks = "/high-watermark-checkpoint";
+constexpr const char* kKeyStore = "/kv-store";
 
 }  // namespace
 
@@ -37,8 +38,23 @@ std::string Replicas::DirOf(const meta::TableEntry& table, const model::TableBuc
   return dir + fmt::format("/log-{}", bucket.bucket);
 }
 
+Result<Replicas::Shape> Replicas::ShapeOf(const meta::TableEntry& table) {
+  if (!table.info.descriptor.has_primary_key()) return Shape();
+  return kv::TableShape::Make(table.info, table.schemas);
+}
+
+Result<kv::KvStore*> Replicas::KeyStore() {
+  const std::lock_guard lock(store_mutex_);
+  if (!store_) {
+    STROM_ASSIGN(store_, kv::KvStore::Open(
+                             {options_.data_dir + kKeyStore, options_.kv_memory_bytes * 3 / 4}));
+  }
+  return store_.get();
+}
+
 Result<std::unique_ptr<Replica>> Replicas::OpenReplica(const meta::TableEntry& table,
-                                                       const model::TableBucket& bucket) const {
+                                                       const Shape& shape,
+                                                       const model::TableBucket& bucket) {
   log::LogTablet::Options options;
   options.bucket = bucket;
   options.dir = DirOf(table, bucket);
@@ -47,11 +63,66 @@ Result<std::unique_ptr<Replica>> Replicas::OpenReplica(const meta::TableEntry& t
   options.clean = clean_start_;
   const auto flushed = flushed_before_.find(bucket);
   options.flushed_offset = flushed == flushed_before_.end() ? 0 : flushed->second;
+  const std::string name = table.info.path.ToString() + ", " + bucket.ToString();
   auto log = log::LogTablet::Open(files_, std::move(options));
-  if (!log)
-    return std::unexpected(
-        log.error().In("open log of " + table.info.path.ToString() + ", " + bucket.ToString()));
-  return std::make_unique<Replica>(std::move(*log));
+  if (!log) return std::unexpected(log.error().In("open log of " + name));
+  if (!shape) return std::make_unique<Replica>(std::move(*log));
+  auto keys = OpenKeys(**log, shape);
+  if (!keys) return std::unexpected(keys.error().In("open keys of " + name));
+  return std::make_unique<Replica>(std::move(*log), std::move(*keys));
+}
+
+/// The keys as the store has them, and what the log knows more.
+Result<std::unique_ptr<kv::KvTablet>> Replicas::OpenKeys(log::LogTablet& log, const Shape& shape) {
+  STROM_ASSIGN(kv::KvStore* const store, KeyStore());
+  STROM_ASSIGN(auto keys, kv::KvTablet::Open(*store, log.bucket(), shape));
+  if (keys->log_offset() > log.end_offset()) {
+    LogWarn("the keys of {} are ahead of its log ({} of {}): they are built again from the log",
+            log.bucket().ToString(), keys->log_offset(), log.end_offset());
+    STROM_TRY(store->Clear(log.bucket()));
+    STROM_ASSIGN(keys, kv::KvTablet::Open(*store, log.bucket(), shape));
+  }
+  if (keys->log_offset() < log.start_offset()) {
+    return Err(ErrorCode::kCorrupt, "the log begins at {}, the keys end at {}", log.start_offset(),
+               keys->log_offset());
+  }
+  constexpr int64_t kReadBytes = 4 << 20;
+  constexpr size_t kHeldBytes = 32 << 20;
+  while (keys->log_offset() < log.end_offset()) {
+    STROM_ASSIGN(const SharedBytes part,
+                 log.Read(keys->log_offset(), {kReadBytes, log.end_offset(), true}));
+    const int64_t before = keys->log_offset();
+    record::LogBatches batches(part.view());
+    while (true) {
+      STROM_ASSIGN(const auto batch, batches.Next());
+      if (!batch) break;
+      STROM_TRY(keys->Apply(*batch));
+    }
+    if (keys->log_offset() == before)
+      return Err(ErrorCode::kCorrupt, "the log cannot be read on from {}", before);
+    if (keys->memory_bytes() < kHeldBytes) continue;
+    STROM_ASSIGN(const auto flush, log.MakeFlush());
+    STROM_TRY(flush.Run());
+    log.Flushed(flush.end_offset);
+    const auto write = keys->MakeFlush();
+    STROM_TRY(write->Run());
+    keys->Flushed();
+  }
+  return keys;
+}
+
+/// What a crash left behind between the end of a table and the end of its keys.
+Status Replicas::DropOrphanKeys(const meta::ClusterView& view) {
+  STROM_ASSIGN(const bool used, files_.Exists(options_.data_dir + kKeyStore));
+  if (!used) return {};
+  STROM_ASSIGN(kv::KvStore* const store, KeyStore());
+  for (const model::TableBucket& bucket : store->Spaces()) {
+    const bool known =
+        view.Find(bucket.table_id) != nullptr && (bucket.partition_id == model::kNoPartition ||
+                                                  view.partitions.contains(bucket.partition_id));
+    if (!known) STROM_TRY(store->DropSpace(bucket));
+  }
+  return {};
 }
 
 Status Replicas::Start(std::shared_ptr<const meta::ClusterView> view) {
@@ -60,22 +131,26 @@ Status Replicas::Start(std::shared_ptr<const meta::ClusterView> view) {
   STROM_TRY(files_.Remove(options_.data_dir + kCleanMarker));
   STROM_ASSIGN(flushed_before_, log::ReadCheckpoint(files_, options_.data_dir + kRecoveryPoints));
 
+  STROM_TRY(DropOrphanKeys(*view));
+
   struct Opening {
     const meta::TableEntry* table;
+    Shape shape;
     model::TableBucket bucket;
     std::unique_ptr<Replica> replica;
   };
   std::vector<Opening> openings;
   for (const auto& [id, table] : view->tables_by_id) {
+    STROM_ASSIGN(const Shape shape, ShapeOf(*table));
     for (const model::TableBucket& bucket : BucketsOf(*table))
-      openings.push_back({table.get(), bucket, nullptr});
+      openings.push_back({table.get(), shape, bucket, nullptr});
   }
   std::atomic<size_t> next{0};
   std::mutex failure_mutex;  // guards failure
   Status failure;
   const auto work = [&] {
     for (size_t i = next++; i < openings.size(); i = next++) {
-      auto replica = OpenReplica(*openings[i].table, openings[i].bucket);
+      auto replica = OpenReplica(*openings[i].table, openings[i].shape, openings[i].bucket);
       if (replica) {
         openings[i].replica = std::move(*replica);
       } else {
@@ -94,9 +169,14 @@ Status Replicas::Start(std::shared_ptr<const meta::ClusterView> view) {
 
   for (Opening& opening : openings) {
     flushed_[opening.bucket] = opening.replica->log().flushed_offset();
-    by_shard_[OwnerOf(opening.bucket)].replicas_[opening.bucket] = std::move(opening.replica);
+    ShardReplicas& owner = by_shard_[OwnerOf(opening.bucket)];
+    if (opening.replica->kv() != nullptr) owner.kv_bytes_ += opening.replica->kv()->memory_bytes();
+    owner.replicas_[opening.bucket] = std::move(opening.replica);
   }
-  for (ShardReplicas& shard : by_shard_) shard.view_ = view;
+  for (size_t i = 0; i < by_shard_.size(); ++i) {
+    by_shard_[i].index_ = i;
+    by_shard_[i].view_ = view;
+  }
   clean_start_ = true;  // what is opened from here on is new
   timers_.resize(shards_.count());
   for (size_t i = 0; i < shards_.count(); ++i) {
@@ -122,9 +202,18 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
   for (const auto& [id, table] : view->tables_by_id) {
     const auto old = before->tables_by_id.find(id);
     if (old != before->tables_by_id.end() && old->second == table) continue;
+    const auto shape = ShapeOf(*table);
+    if (!shape) {
+      LogError("{}", shape.error().message);
+      continue;
+    }
     for (const model::TableBucket& bucket : BucketsOf(*table)) {
-      if (OwnerOf(bucket) != shard || mine.replicas_.contains(bucket)) continue;
-      auto replica = OpenReplica(*table, bucket);
+      if (OwnerOf(bucket) != shard) continue;
+      if (Replica* const known = mine.Find(bucket)) {
+        if (known->kv() != nullptr) known->kv()->Reshape(*shape);
+        continue;
+      }
+      auto replica = OpenReplica(*table, *shape, bucket);
       if (!replica) {
         LogError("{}", replica.error().message);
         continue;
@@ -143,12 +232,20 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
       const auto it = mine.replicas_.find(bucket);
       if (kept || it == mine.replicas_.end()) continue;
       const std::string dir = it->second->log().dir();
+      const bool has_keys = it->second->kv() != nullptr;
+      if (has_keys) mine.kv_bytes_ -= it->second->kv()->memory_bytes();
       mine.replicas_.erase(it);
       {
         const std::lock_guard lock(mutex_);
         flushed_.erase(bucket);
       }
-      pool_.Post([this, dir] {
+      pool_.Post([this, dir, bucket, has_keys] {
+        if (has_keys) {
+          const auto store = KeyStore();
+          const Status dropped =
+              store ? (*store)->DropSpace(bucket) : std::unexpected(store.error());
+          if (!dropped) LogWarn("{}", dropped.error().message);
+        }
         if (const Status removed = files_.RemoveTree(dir); !removed)
           LogWarn("{}", removed.error().message);
         // The table's own folder goes with its last bucket; while others are left this fails, as it
@@ -173,43 +270,99 @@ void Replicas::StartTimers(size_t shard) {
 void Replicas::FlushOn(size_t shard) {
   struct Running {
     model::TableBucket bucket;
-    log::LogTablet::FlushJob job;
+    std::optional<log::LogTablet::FlushJob> log;
+    std::optional<kv::KvTablet::FlushJob> keys;
+    bool log_done = false;
+    bool keys_done = false;
+
+    /// Keys follow only where their log is on the disk.
+    Status Run() {
+      if (log) STROM_TRY(log->Run());
+      log_done = true;
+      if (keys) STROM_TRY(keys->Run());
+      keys_done = true;
+      return {};
+    }
   };
+  timers_[shard].flushing = true;
+  timers_[shard].flush.reset();
   auto running = std::make_shared<std::vector<Running>>();
   for (auto& [bucket, replica] : by_shard_[shard].replicas_) {
-    if (!replica->log().needs_flush()) continue;
-    auto job = replica->log().MakeFlush();
-    if (job) {
-      running->push_back({bucket, std::move(*job)});
-    } else {
-      LogError("flush of {}: {}", bucket.ToString(), job.error().message);
+    Running item;
+    item.bucket = bucket;
+    if (replica->log().needs_flush()) {
+      auto job = replica->log().MakeFlush();
+      if (!job) {
+        LogError("flush of {}: {}", bucket.ToString(), job.error().message);
+        continue;
+      }
+      item.log = std::move(*job);
     }
+    if (replica->kv() != nullptr) item.keys = replica->kv()->MakeFlush();
+    if (item.log || item.keys) running->push_back(std::move(item));
   }
   pool_.Post([this, shard, running] {
-    std::vector<std::pair<model::TableBucket, int64_t>> done;
-    for (const Running& item : *running) {
-      if (const Status flushed = item.job.Run(); !flushed) {
+    bool any = false;
+    for (Running& item : *running) {
+      if (const Status flushed = item.Run(); !flushed)
         LogError("flush of {}: {}", item.bucket.ToString(), flushed.error().message);
-      } else {
-        done.emplace_back(item.bucket, item.job.end_offset);
+      any = any || (item.log && item.log_done);
+    }
+    if (any) {
+      {
+        const std::lock_guard lock(mutex_);
+        for (const Running& item : *running) {
+          if (item.log && item.log_done) flushed_[item.bucket] = item.log->end_offset;
+        }
       }
-    }
-    if (!done.empty()) {
-      const std::lock_guard lock(mutex_);
-      for (const auto& [bucket, offset] : done) flushed_[bucket] = offset;
-    }
-    if (!done.empty()) {
       if (const Status written = WriteCheckpoints(); !written)
         LogError("checkpoint: {}", written.error().message);
     }
-    shards_.at(shard).Post([this, shard, done] {
-      for (const auto& [bucket, offset] : done) {
-        if (Replica* const replica = by_shard_[shard].Find(bucket)) replica->log().Flushed(offset);
+    shards_.at(shard).Post([this, shard, running] {
+      for (const Running& item : *running) {
+        Replica* const replica = by_shard_[shard].Find(item.bucket);
+        if (replica == nullptr) continue;
+        if (item.log && item.log_done) replica->log().Flushed(item.log->end_offset);
+        if (!item.keys) continue;
+        if (item.keys_done) {
+          const size_t before = replica->kv()->memory_bytes();
+          replica->kv()->Flushed();
+          by_shard_[shard].kv_bytes_ -= before - replica->kv()->memory_bytes();
+        } else {
+          replica->kv()->FlushFailed();
+        }
       }
+      timers_[shard].flushing = false;
       timers_[shard].flush =
           shards_.at(shard).After(options_.flush_interval, [this, shard] { FlushOn(shard); });
     });
   });
+}
+
+template <class Write>
+auto Replicas::WithinMemory(ShardReplicas& shard, Replica& replica, Write write)
+    -> decltype(write()) {
+  const size_t share = static_cast<size_t>(options_.kv_memory_bytes) / 4 / by_shard_.size();
+  if (shard.kv_bytes_ > share) {
+    return Err(ErrorCode::kKvStorage,
+               "{} MiB of rows wait for the disk; the write has to be tried again",
+               shard.kv_bytes_ >> 20);
+  }
+  const size_t before = replica.kv()->memory_bytes();
+  auto result = write();
+  shard.kv_bytes_ += replica.kv()->memory_bytes() - before;
+  if (shard.kv_bytes_ > share / 2 && !timers_[shard.index()].flushing) FlushOn(shard.index());
+  return result;
+}
+
+Result<int64_t> Replicas::PutKv(ShardReplicas& shard, Replica& replica, ByteView batch,
+                                const kv::MergeRequest& request) {
+  return WithinMemory(shard, replica, [&] { return replica.PutKv(batch, request, clock_.Now()); });
+}
+
+Status Replicas::PutMissing(ShardReplicas& shard, Replica& replica,
+                            std::span<const ByteView> keys) {
+  return WithinMemory(shard, replica, [&] { return replica.PutMissing(keys, clock_.Now()); });
 }
 
 void Replicas::RetainOn(size_t shard) {
@@ -219,6 +372,8 @@ void Replicas::RetainOn(size_t shard) {
     replica->log().ExpireWriters(now - options_.writer_expiration.count());
     const meta::TableEntry* table = mine.view_->Find(bucket.table_id);
     if (table == nullptr || table->info.options.log_ttl_ms <= 0) continue;
+    // The changelog is what clients build keys from: all of it stays until there are snapshots.
+    if (replica->kv() != nullptr) continue;
     int64_t limit = replica->high_watermark();
     if (table->info.options
             .lake_enabled) {  // rows that the lake does not have yet are kept, however old
@@ -254,8 +409,16 @@ Status Replicas::Close() {
         result = closed;
       }
       flushed_[bucket] = replica->log().flushed_offset();
+      const auto keys = replica->kv() == nullptr ? std::nullopt : replica->kv()->MakeFlush();
+      if (!keys) continue;
+      if (const Status written = keys->Run(); !written) {
+        LogError("close of {}: {}", bucket.ToString(), written.error().message);
+        result = written;
+      }
+      replica->kv()->Flushed();
     }
   }
+  if (store_) STROM_TRY(store_->Flush());
   STROM_TRY(WriteCheckpoints());
   STROM_TRY(result);
   return io::WriteFileAtomically(files_, options_.data_dir + kCleanMarker, "");

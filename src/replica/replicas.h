@@ -26,9 +26,12 @@ class ShardReplicas {
     return it == replicas_.end() ? nullptr : it->second.get();
   }
   const std::shared_ptr<const meta::ClusterView>& view() const { return view_; }
+  size_t index() const { return index_; }
 
  private:
   friend class Replicas;
+  size_t index_ = 0;
+  size_t kv_bytes_ = 0;  // rows in memory of all key tables
   std::unordered_map<model::TableBucket, std::unique_ptr<Replica>> replicas_;
   std::shared_ptr<const meta::ClusterView> view_;
 };
@@ -46,6 +49,7 @@ class Replicas {
     std::chrono::milliseconds retention_interval{300'000};
     std::chrono::milliseconds writer_expiration{7LL * 86'400'000};
     bool roll_active_segment = true;
+    int64_t kv_memory_bytes = 256 << 20;  // for the keys of all buckets together
   };
 
   Replicas(runtime::Shards& shards, runtime::BlockingPool& pool, io::FileSystem& files,
@@ -73,14 +77,33 @@ class Replicas {
   ShardReplicas& at(size_t shard) { return by_shard_[shard]; }
   size_t shard_count() const { return by_shard_.size(); }
 
+  /// As Replica::PutKv, within the memory that keys may take: rows in memory are brought to the
+  /// store earlier when they grow many, and when they are far too many the write is refused with
+  /// kKvStorage, for the client to try again.
+  Result<int64_t> PutKv(ShardReplicas& shard, Replica& replica, ByteView batch,
+                        const kv::MergeRequest& request);
+  /// As Replica::PutMissing, likewise.
+  Status PutMissing(ShardReplicas& shard, Replica& replica, std::span<const ByteView> keys);
+
   /// Calls `on_rows` once when the table has committed rows that the lake does not have; maybe at
   /// once. Any thread; `on_rows` runs on a shard, and may run once for each of them.
   void AnnounceRows(model::TableId table, std::function<void()> on_rows);
 
  private:
   std::string DirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const;
-  Result<std::unique_ptr<Replica>> OpenReplica(const meta::TableEntry& table,
-                                               const model::TableBucket& bucket) const;
+  using Shape = std::shared_ptr<const kv::TableShape>;
+  /// The shape of a primary key table's rows; null for a log table.
+  static Result<Shape> ShapeOf(const meta::TableEntry& table);
+  /// `shape`: as ShapeOf says.
+  Result<std::unique_ptr<Replica>> OpenReplica(const meta::TableEntry& table, const Shape& shape,
+                                               const model::TableBucket& bucket);
+  Result<std::unique_ptr<kv::KvTablet>> OpenKeys(log::LogTablet& log, const Shape& shape);
+  /// The store of all keys; opened with the first primary key table.
+  Result<kv::KvStore*> KeyStore();
+  /// Runs `write` on a replica with keys and keeps count of the rows in memory.
+  template <class Write>
+  auto WithinMemory(ShardReplicas& shard, Replica& replica, Write write) -> decltype(write());
+  Status DropOrphanKeys(const meta::ClusterView& view);
   void ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterView>& view);
   void FlushOn(size_t shard);
   void RetainOn(size_t shard);
@@ -93,11 +116,13 @@ class Replicas {
   io::FileSystem& files_;
   const Clock& clock_;
   const Options options_;
+  std::mutex store_mutex_;  // guards store_
+  std::unique_ptr<kv::KvStore> store_;
   std::vector<ShardReplicas> by_shard_;
   struct Timers {
     std::unique_ptr<runtime::Loop::Timer> flush;
     std::unique_ptr<runtime::Loop::Timer> retention;
-    size_t flushes_running = 0;
+    bool flushing = false;
   };
   std::vector<Timers> timers_;
   // Read while opening.

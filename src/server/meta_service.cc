@@ -5,7 +5,6 @@
 namespace strom::server {
 namespace {
 
-constexpr auto kAutoPartitionInterval = std::chrono::minutes(10);
 constexpr int64_t kWriterIdBlock =
     1000;  // ids taken from the tree at once; the rest of a block is lost at a restart
 
@@ -48,9 +47,10 @@ Status MetaService::CreateTable(const model::TablePath& path, model::TableDescri
   STROM_ASSIGN(const auto plan,
                coordinator_.PlanCreateTable(path, std::move(descriptor), ignore_if_exists));
   if (!plan) return {};
-  if (plan->descriptor.has_primary_key()) {
+  if (plan->options.lake_enabled && plan->descriptor.has_primary_key()) {
     return Err(ErrorCode::kInvalidTable,
-               "table {} has a primary key; this version keeps log tables only", path.ToString());
+               "table {} has a primary key; this version brings log tables to the lake only",
+               path.ToString());
   }
   if (plan->options.lake_enabled) {
     STROM_ASSIGN(lake::LakeCatalog* const catalog, Lake());
@@ -150,7 +150,8 @@ void MetaService::AutoPartition() {
   for (const auto& [id, table] : coordinator_.view()->tables_by_id) {
     if (table->info.options.lake_enabled && table->info.options.auto_partition.enabled) Arm(id);
   }
-  auto_partition_timer_ = loop_.After(kAutoPartitionInterval, [this] { AutoPartition(); });
+  auto_partition_timer_ =
+      loop_.After(options_.auto_partition_interval, [this] { AutoPartition(); });
 }
 
 }  // namespace strom::server

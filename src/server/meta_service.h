@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,9 +19,13 @@ namespace strom::server {
 /// the timers of auto partitioning and tiering.
 class MetaService {
  public:
+  struct Options {
+    std::chrono::milliseconds auto_partition_interval = std::chrono::minutes(10);
+  };
+
   MetaService(runtime::Loop& loop, coordinator::Coordinator& coordinator,
-              replica::Replicas& replicas)
-      : loop_(loop), coordinator_(coordinator), replicas_(replicas) {}
+              replica::Replicas& replicas, Options options)
+      : loop_(loop), coordinator_(coordinator), replicas_(replicas), options_(options) {}
 
   /// Starts the timers and arms every lake table. The shards must run.
   void Start();
@@ -74,6 +79,7 @@ class MetaService {
   runtime::Loop& loop_;
   coordinator::Coordinator& coordinator_;
   replica::Replicas& replicas_;
+  const Options options_;
   std::unique_ptr<lake::LakeCatalog> lake_;
   coordinator::Coordinator::Settings lake_settings_;
   std::unique_ptr<runtime::Loop::Timer> auto_partition_timer_;

@@ -14,15 +14,19 @@ def server(tmp_path_factory):
     assert running.stop() == 0
 
 
+@pytest.fixture(scope="session")
+def server_without_lake(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("server"))
+    yield running
+    assert running.stop() == 0
+
+
 @pytest.fixture
 def name():
     return "t_" + uuid.uuid4().hex[:12]
 
 
-@pytest.fixture
-def run(server):
-    """Runs `async def scenario(connection, admin)` with a fresh connection."""
-
+def runner_on(server):
     def runner(scenario):
         async def inside():
             config = fluss.Config({"bootstrap.servers": server.address})
@@ -32,3 +36,14 @@ def run(server):
         return asyncio.run(inside())
 
     return runner
+
+
+@pytest.fixture
+def run(server):
+    """Runs `async def scenario(connection, admin)` with a fresh connection."""
+    return runner_on(server)
+
+
+@pytest.fixture
+def run_without_lake(server_without_lake):
+    return runner_on(server_without_lake)

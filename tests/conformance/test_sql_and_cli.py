@@ -146,9 +146,16 @@ def test_a_port_that_is_taken_is_named(server, tmp_path):
     assert second.process.wait(20) == 1
 
 
-def test_primary_key_tables_are_refused_not_half_there(server, name):
-    failed = sql(server, f"CREATE TABLE {name} (id BIGINT, PRIMARY KEY (id) NOT ENFORCED)", ok=False)
-    assert "this version keeps log tables only" in failed.stderr
+def test_partitions_are_looked_after_as_often_as_the_setting_says(tmp_path):
+    server = Server(tmp_path, **{"auto-partition.check.interval": "50ms"})
+    sql(server, "CREATE TABLE t (id BIGINT, day STRING) PARTITIONED BY (day) WITH ('table.auto-partition.enabled' = 'true', 'table.auto-partition.time-unit' = 'year', "
+        "'table.auto-partition.num-precreate' = '2')")
+    partitions = lambda: sorted(r["partition name"] for r in sql(server, "SHOW PARTITIONS t")[0])  # noqa: E731
+    before = partitions()
+    assert len(before) == 2
+    sql(server, f"ALTER TABLE t DROP PARTITION (day = '{before[1][4:]}')")  # day=2027
+    until(lambda: partitions() == before, what="the partition that was dropped is made again")
+    assert server.stop() == 0
 
 
 def test_an_idle_server_is_small_and_starts_in_a_blink(tmp_path):

@@ -1,6 +1,7 @@
 #include "lake/file/avro_file.h"
 
 #include <bit>
+#include <cstdlib>
 #include <set>
 
 #include <zstd.h>
@@ -19,6 +20,8 @@ constexpr size_t kBlockBytes = 64 << 10;
 constexpr size_t kMaxBlockBytes = 256 << 20;
 constexpr int64_t kMaxItems = 64 << 20;
 constexpr int kMaxDepth = 32;
+constexpr size_t kFreeValues = 1024;
+constexpr size_t kValuesPerByte = 8;
 // Our files share one mark: it only has to differ from the data by chance.
 constexpr ByteView kSync("strom-avro-sync!", kSyncBytes);
 
@@ -28,7 +31,8 @@ std::unexpected<Error> Bad(const char* what) {
 
 class AvroReader {
  public:
-  explicit AvroReader(ByteView bytes) : in_(bytes) {}
+  explicit AvroReader(ByteView bytes)
+      : in_(bytes), values_left_(kFreeValues + kValuesPerByte * bytes.size()) {}
 
   int64_t Long() {
     const uint64_t raw = in_.Varint();
@@ -40,16 +44,25 @@ class AvroReader {
     return in_.Take(static_cast<uint64_t>(std::max<int64_t>(size, 0)));
   }
   ByteView Raw(size_t size) { return in_.Take(size); }
+  /// The items of the next block of an array, a map or a file; 0 after the last block. A negative
+  /// count says that the block's size in bytes follows, which only a skipping reader needs.
+  int64_t BlockCount() {
+    const int64_t count = Long();
+    if (count < 0) Long();
+    if (count > kMaxItems || count < -kMaxItems) in_.Fail();
+    return in_.ok() ? std::abs(count) : 0;
+  }
   bool ok() const { return in_.ok(); }
   bool done() const { return in_.done(); }
 
   /// One value of the type that `schema` describes. `named` has the records met before, which may
   /// be referred to by name.
   AvroValue Value(const Json& schema, std::map<std::string, Json>& named, int depth) {
-    if (depth > kMaxDepth || !in_.ok()) {
+    if (depth > kMaxDepth || values_left_ == 0 || !in_.ok()) {
       in_.Fail();
       return {};
     }
+    --values_left_;
     if (schema.is_array()) {
       const int64_t branch = Long();
       if (branch < 0 || static_cast<size_t>(branch) >= schema.size()) {
@@ -102,18 +115,8 @@ class AvroReader {
     AvroValue::Array items;
     const auto inner = schema.find(is_map ? "values" : "items");
     if (inner == schema.end()) in_.Fail();
-    while (in_.ok()) {
-      int64_t count = Long();
-      if (count == 0) break;
-      if (count < 0) {
-        count = -count;
-        Long();  // the block's size, which only a skipping reader needs
-      }
-      if (count > kMaxItems) in_.Fail();
+    while (const int64_t count = BlockCount()) {
       for (int64_t i = 0; i < count && in_.ok(); ++i) {
-        // Each item takes at least one byte of what is left but for nulls, which nobody puts into
-        // lists.
-        if (in_.done()) in_.Fail();
         if (is_map) items.push_back({std::string(Binary())});
         items.push_back(Value(*inner, named, depth + 1));
       }
@@ -122,6 +125,8 @@ class AvroReader {
   }
 
   Reader in_;
+  // A schema of records without fields could ask for any number of values that take no byte.
+  size_t values_left_;
 };
 
 Result<Bytes> Decompress(ByteView block, const std::string& codec) {
@@ -223,13 +228,7 @@ Result<std::vector<AvroValue>> ReadAvroFile(ByteView file) {
   AvroReader in(file);
   if (in.Raw(kMagic.size()) != kMagic) return Bad("it has no Avro header");
   std::map<std::string, std::string> metadata;
-  while (in.ok()) {
-    int64_t count = in.Long();
-    if (count == 0) break;
-    if (count < 0) {
-      count = -count;
-      in.Long();
-    }
+  while (const int64_t count = in.BlockCount()) {
     for (int64_t i = 0; i < count && in.ok(); ++i) {
       const std::string key(in.Binary());
       metadata[key] = std::string(in.Binary());

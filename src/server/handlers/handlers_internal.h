@@ -35,6 +35,10 @@ void ListOffsets(Server& server, Call call);
 void LimitScan(Server& server, Call call);
 void GetTableStats(Server& server, Call call);
 
+void PutKv(Server& server, Call call);
+void Lookup(Server& server, Call call);
+void PrefixLookup(Server& server, Call call);
+
 void DescribeClusterConfigs(Server& server, Call call);
 void AlterClusterConfigs(Server& server, Call call);
 

@@ -1,50 +1,13 @@
 #include <memory>
-#include <numeric>
 
 #include "record/arrow_layout.h"
+#include "record/kv_batch.h"
 #include "record/log_batch.h"
-#include "server/handlers/answer_internal.h"
+#include "server/handlers/by_bucket_internal.h"
 #include "server/handlers/handlers_internal.h"
 
 namespace strom::server {
 namespace {
-
-std::unexpected<Error> UnknownBucket(const model::TableBucket& bucket) {
-  return Err(ErrorCode::kUnknownTableOrBucket, "{} is not on this server", bucket.ToString());
-}
-
-/// Runs `work(shard, items)` once on each shard that owns some of `buckets`, with the indexes of
-/// those, and `done` on the connection's shard when all have run.
-template <class Work, class Done>
-void FanOut(Server& server, runtime::Loop& home, const std::vector<model::TableBucket>& buckets,
-            Work work, Done done) {
-  if (server.replicas().shard_count() == 1) {  // nowhere else to go: no need to share anything
-    std::vector<size_t> all(buckets.size());
-    std::iota(all.begin(), all.end(), size_t{0});
-    work(server.replicas().at(0), all);
-    return done();
-  }
-  std::vector<std::vector<size_t>> by_shard(server.replicas().shard_count());
-  for (size_t i = 0; i < buckets.size(); ++i)
-    by_shard[server.replicas().OwnerOf(buckets[i])].push_back(i);
-  auto left = std::make_shared<std::atomic<size_t>>(by_shard.size());
-  auto shared_work = std::make_shared<Work>(std::move(work));
-  auto shared_done = std::make_shared<Done>(std::move(done));
-  const auto finish_one = [left, shared_done, &home] {
-    if (--*left == 0) home.Run([shared_done] { (*shared_done)(); });
-  };
-  for (size_t shard = 0; shard < by_shard.size(); ++shard) {
-    if (by_shard[shard].empty()) {
-      finish_one();
-      continue;
-    }
-    server.replicas().LoopOf(shard).Run(
-        [&server, shard, items = std::move(by_shard[shard]), shared_work, finish_one] {
-          (*shared_work)(server.replicas().at(shard), items);
-          finish_one();
-        });
-  }
-}
 
 /// Checks what only the table can tell: that each batch has a schema of the table and, in ARROW
 /// tables, data of its shape. A batch that passes can be read by every consumer.
@@ -73,25 +36,16 @@ Status CheckBatches(const meta::TableEntry& table, ByteView bytes) {
   }
 }
 
-struct Produce {
-  explicit Produce(Call c) : call(std::move(c)) {}
-  Call call;
-  wire::ProduceLogRequest request;
-  wire::ProduceLogResponse response;
-};
-
 Result<int64_t> AppendOne(replica::ShardReplicas& shard, const model::TableBucket& bucket,
                           const SharedBytes& records, Millis now) {
-  const meta::TableEntry* table = shard.view()->Find(bucket.table_id);
-  replica::Replica* const replica = shard.Find(bucket);
-  if (table == nullptr || replica == nullptr) return UnknownBucket(bucket);
-  if (table->info.descriptor.has_primary_key()) {
+  STROM_ASSIGN(const Here here, FindHere(shard, bucket));
+  if (here.replica.kv() != nullptr) {
     return Err(ErrorCode::kInvalidTable, "table {} has a primary key: rows are put, not appended",
-               table->info.path.ToString());
+               here.table.info.path.ToString());
   }
   STROM_ASSIGN(const SharedBytes plain, record::ToMagic0(records));
-  STROM_TRY(CheckBatches(*table, plain.view()));
-  STROM_ASSIGN(const auto appended, replica->Append(plain.view(), now));
+  STROM_TRY(CheckBatches(here.table, plain.view()));
+  STROM_ASSIGN(const auto appended, here.replica.Append(plain.view(), now));
   return appended.first_offset;
 }
 
@@ -109,45 +63,18 @@ void InitWriter(Server& server, Call call) {
 void ProduceLog(Server& server, Call call) {
   auto request = call.Decode<wire::ProduceLogRequest>();
   if (!request) return call.Fail(request.error());
-  if (request->acks < -1 || request->acks > 1) {
-    return call.Fail(Error{ErrorCode::kInvalidRequiredAcks,
-                           fmt::format("acks must be -1, 0 or 1, not {}", request->acks)});
-  }
-  runtime::Loop& home = call.loop();
-  auto produce = std::make_shared<Produce>(std::move(call));
-  produce->request = std::move(*request);
-  const auto& parts = produce->request.buckets_req;
-  produce->response.buckets_resp.resize(parts.size());
-  std::vector<model::TableBucket> buckets;
-  for (const auto& part : parts) buckets.push_back(BucketOf(produce->request.table_id, part));
-
-  FanOut(
-      server, home, buckets,
-      [produce, buckets, &server](replica::ShardReplicas& shard, const std::vector<size_t>& items) {
-        for (const size_t i : items) {
-          wire::PbProduceLogRespForBucket& answer = produce->response.buckets_resp[i];
-          answer.partition_id = PartitionOf(buckets[i]);
-          answer.bucket_id = buckets[i].bucket;
-          const auto offset = AppendOne(shard, buckets[i], produce->request.buckets_req[i].records,
-                                        server.clock().Now());
-          if (offset) {
-            answer.base_offset = *offset;
-          } else {
-            SetError(answer, offset.error());
-          }
-        }
-      },
-      [produce] { produce->call.Reply<wire::ProduceLogResponse>(std::move(produce->response)); });
+  if (const Status acks = CheckAcks(request->acks); !acks) return call.Fail(acks.error());
+  AnswerByBucket(
+      server, std::move(call), std::move(*request),
+      [&server](replica::ShardReplicas& shard, const model::TableBucket& bucket,
+                const wire::ProduceLogRequest& produce, size_t i, auto& answer) -> Status {
+        STROM_ASSIGN(answer.base_offset, AppendOne(shard, bucket, produce.buckets_req[i].records,
+                                                   server.clock().Now()));
+        return {};
+      });
 }
 
 namespace {
-
-struct Offsets {
-  explicit Offsets(Call c) : call(std::move(c)) {}
-  Call call;
-  wire::ListOffsetsRequest request;
-  wire::ListOffsetsResponse response;
-};
 
 Result<int64_t> OffsetOf(const wire::ListOffsetsRequest& request, replica::Replica& replica,
                          Millis now) {
@@ -178,8 +105,8 @@ void ListOffsets(Server& server, Call call) {
   auto request = call.Decode<wire::ListOffsetsRequest>();
   if (!request) return call.Fail(request.error());
   runtime::Loop& home = call.loop();
-  auto offsets = std::make_shared<Offsets>(std::move(call));
-  offsets->request = std::move(*request);
+  auto offsets =
+      std::make_shared<Pending<wire::ListOffsetsRequest>>(std::move(call), std::move(*request));
   std::vector<model::TableBucket> buckets;
   for (const int32_t id : offsets->request.bucket_id) {
     buckets.push_back({offsets->request.table_id,
@@ -203,29 +130,18 @@ void ListOffsets(Server& server, Call call) {
           }
         }
       },
-      [offsets] { offsets->call.Reply<wire::ListOffsetsResponse>(std::move(offsets->response)); });
+      [offsets] { offsets->Reply(); });
 }
 
 namespace {
 
-struct Scan {
-  explicit Scan(Call c) : call(std::move(c)) {}
-  Call call;
-  wire::LimitScanRequest request;
-  wire::LimitScanResponse response;
-};
-
-Result<SharedBytes> LastRows(replica::ShardReplicas& shard, const model::TableBucket& bucket,
-                             int32_t limit) {
-  replica::Replica* const replica = shard.Find(bucket);
-  if (replica == nullptr) return UnknownBucket(bucket);
-  if (limit <= 0) return Err(ErrorCode::kInvalidConfig, "a limit of {} rows makes no sense", limit);
-  const int64_t from = std::max(replica->log().start_offset(), replica->high_watermark() - limit);
+Result<SharedBytes> LastRows(replica::Replica& replica, int32_t limit) {
+  const int64_t from = std::max(replica.log().start_offset(), replica.high_watermark() - limit);
   Bytes all;
-  for (int64_t offset = from; offset < replica->high_watermark();) {
+  for (int64_t offset = from; offset < replica.high_watermark();) {
     constexpr int64_t kStep = 4 << 20;
     STROM_ASSIGN(const SharedBytes part,
-                 replica->log().Read(offset, {kStep, replica->high_watermark(), true}));
+                 replica.log().Read(offset, {kStep, replica.high_watermark(), true}));
     record::LogBatches batches(part.view());
     const int64_t before = offset;
     while (true) {
@@ -239,64 +155,66 @@ Result<SharedBytes> LastRows(replica::ShardReplicas& shard, const model::TableBu
   return SharedBytes::Own(std::move(all));
 }
 
+Result<SharedBytes> FirstKeys(const kv::KvTablet& keys, int32_t limit) {
+  record::ValueBatchBuilder batch;
+  STROM_TRY(keys.Scan("", [&](ByteView, ByteView value) {
+    batch.Append(value);
+    return batch.record_count() < limit;
+  }));
+  return SharedBytes::Own(batch.Build());
+}
+
+Status ScanSome(replica::ShardReplicas& shard, const model::TableBucket& bucket, int32_t limit,
+                wire::LimitScanResponse& response) {
+  STROM_ASSIGN(const Here here, FindHere(shard, bucket));
+  if (limit <= 0) return Err(ErrorCode::kInvalidConfig, "a limit of {} rows makes no sense", limit);
+  const kv::KvTablet* const keys = here.replica.kv();
+  response.is_log_table = keys == nullptr;
+  STROM_ASSIGN(response.records,
+               keys == nullptr ? LastRows(here.replica, limit) : FirstKeys(*keys, limit));
+  return {};
+}
+
+Result<int64_t> RowCount(const Here& here) {
+  if (here.replica.kv() == nullptr)
+    return here.replica.high_watermark() - here.replica.log().start_offset();
+  const auto count = here.replica.kv()->row_count();
+  if (!count) {
+    return Err(ErrorCode::kInvalidTable,
+               "the rows of table {} are not counted: its changelog has no images",
+               here.table.info.path.ToString());
+  }
+  return *count;
+}
+
 }  // namespace
 
 void LimitScan(Server& server, Call call) {
   auto request = call.Decode<wire::LimitScanRequest>();
   if (!request) return call.Fail(request.error());
   runtime::Loop& home = call.loop();
-  auto scan = std::make_shared<Scan>(std::move(call));
-  scan->request = *request;
   const model::TableBucket bucket = BucketOf(request->table_id, *request);
+  auto scan =
+      std::make_shared<Pending<wire::LimitScanRequest>>(std::move(call), std::move(*request));
   FanOut(
       server, home, {bucket},
       [scan, bucket](replica::ShardReplicas& shard, const std::vector<size_t>&) {
-        auto rows = LastRows(shard, bucket, scan->request.limit);
-        if (rows) {
-          scan->response.is_log_table = true;
-          scan->response.records = std::move(*rows);
-        } else {
-          SetError(scan->response, rows.error());
-        }
+        const Status done = ScanSome(shard, bucket, scan->request.limit, scan->response);
+        if (!done) SetError(scan->response, done.error());
       },
-      [scan] { scan->call.Reply<wire::LimitScanResponse>(std::move(scan->response)); });
+      [scan] { scan->Reply(); });
 }
-
-namespace {
-
-struct Stats {
-  explicit Stats(Call c) : call(std::move(c)) {}
-  Call call;
-  wire::GetTableStatsResponse response;
-};
-
-}  // namespace
 
 void GetTableStats(Server& server, Call call) {
   auto request = call.Decode<wire::GetTableStatsRequest>();
   if (!request) return call.Fail(request.error());
-  runtime::Loop& home = call.loop();
-  auto stats = std::make_shared<Stats>(std::move(call));
-  std::vector<model::TableBucket> buckets;
-  for (const auto& part : request->buckets_req)
-    buckets.push_back(BucketOf(request->table_id, part));
-  stats->response.buckets_resp.resize(buckets.size());
-  FanOut(
-      server, home, buckets,
-      [stats, buckets](replica::ShardReplicas& shard, const std::vector<size_t>& items) {
-        for (const size_t i : items) {
-          wire::PbTableStatsRespForBucket& answer = stats->response.buckets_resp[i];
-          answer.partition_id = PartitionOf(buckets[i]);
-          answer.bucket_id = buckets[i].bucket;
-          const replica::Replica* const replica = shard.Find(buckets[i]);
-          if (replica != nullptr) {
-            answer.row_count = replica->high_watermark() - replica->log().start_offset();
-          } else {
-            SetError(answer, UnknownBucket(buckets[i]).error());
-          }
-        }
-      },
-      [stats] { stats->call.Reply<wire::GetTableStatsResponse>(std::move(stats->response)); });
+  AnswerByBucket(server, std::move(call), std::move(*request),
+                 [](replica::ShardReplicas& shard, const model::TableBucket& bucket,
+                    const wire::GetTableStatsRequest&, size_t, auto& answer) -> Status {
+                   STROM_ASSIGN(const Here here, FindHere(shard, bucket));
+                   STROM_ASSIGN(answer.row_count, RowCount(here));
+                   return {};
+                 });
 }
 
 }  // namespace strom::server

@@ -1,0 +1,257 @@
+#include "kv/kv_store.h"
+
+#include <array>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include "base/coding.h"
+
+namespace strom::kv {
+namespace {
+
+constexpr KvStore::SpaceId kStateSpace = 0;  // where the spaces themselves are written down
+constexpr size_t kSpaceBytes = sizeof(KvStore::SpaceId);
+constexpr size_t kBucketBytes = 20;
+constexpr size_t kStateBytes = 20;
+constexpr size_t kBatchBytes = 1 << 20;
+
+rocksdb::Slice ToSlice(ByteView bytes) {
+  return {bytes.data(), bytes.size()};
+}
+ByteView ToView(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+
+Status FromRocks(const rocksdb::Status& status, const char* what) {
+  if (status.ok()) return {};
+  return Err(status.IsCorruption() ? ErrorCode::kCorrupt : ErrorCode::kIo, "key store: {}: {}",
+             what, status.ToString());
+}
+
+Bytes Prefix(KvStore::SpaceId space) {
+  Bytes out;
+  AppendBe(out, space);
+  return out;
+}
+
+/// Big endian, so that the spaces of a table lie together.
+Bytes StateKey(const model::TableBucket& bucket) {
+  Bytes out = Prefix(kStateSpace);
+  AppendBe(out, bucket.table_id);
+  AppendBe(out, bucket.partition_id);
+  AppendBe(out, bucket.bucket);
+  return out;
+}
+
+}  // namespace
+
+struct KvStore::Database {
+  std::unique_ptr<rocksdb::DB> db;
+  rocksdb::WriteOptions write;
+};
+
+KvStore::KvStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+KvStore::~KvStore() {
+  (void)database_->db->Close();  // flushes; what could not be is in the changelog
+}
+
+Result<std::unique_ptr<KvStore>> KvStore::Open(Options options) {
+  const auto memory = static_cast<size_t>(options.memory_bytes);
+  const auto cache = rocksdb::NewLRUCache(memory);
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+  table.format_version = 5;
+
+  rocksdb::Options rocks;
+  rocks.create_if_missing = true;
+  rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  rocks.compression = rocksdb::kLZ4Compression;
+  rocks.bottommost_compression = rocksdb::kZSTD;
+  // Write buffers count against the cache; a flush loses no more than a recovery can replay fast.
+  rocks.write_buffer_size = std::clamp<size_t>(memory / 8, 1 << 20, 32 << 20);
+  rocks.max_write_buffer_number = 4;
+  rocks.write_buffer_manager =
+      std::make_shared<rocksdb::WriteBufferManager>(memory / 2, cache, /*allow_stall=*/true);
+  rocks.max_background_jobs = 2;
+  rocks.max_open_files = 1024;
+  rocks.level_compaction_dynamic_level_bytes = true;
+  rocks.max_log_file_size = 1 << 20;
+  rocks.keep_log_file_num = 2;
+  rocks.stats_dump_period_sec = 0;
+  rocks.stats_persist_period_sec = 0;
+
+  auto database = std::make_unique<Database>();
+  database->write.disableWAL = true;
+  rocksdb::DB* db = nullptr;
+  STROM_TRY(FromRocks(rocksdb::DB::Open(rocks, options.dir, &db), "open"));
+  database->db.reset(db);
+  std::unique_ptr<KvStore> store(new KvStore(std::move(database)));
+  STROM_TRY(store->LoadSpaces());
+  return store;
+}
+
+Status KvStore::LoadSpaces() {
+  return Scan(kStateSpace, "", [this](ByteView key, ByteView value) {
+    if (key.size() != kBucketBytes || value.size() != kStateBytes) return true;  // never written
+    const model::TableBucket bucket{LoadBe<int64_t>(key.data()), LoadBe<int64_t>(key.data() + 8),
+                                    LoadBe<int32_t>(key.data() + 16)};
+    Space space{LoadLe<uint32_t>(value.data()),
+                {LoadLe<int64_t>(value.data() + 4), LoadLe<int64_t>(value.data() + 12)}};
+    next_id_ = std::max(next_id_, space.id + 1);
+    spaces_[bucket] = space;
+    return true;
+  });
+}
+
+namespace {
+
+Bytes EncodeState(KvStore::SpaceId id, const SpaceState& state) {
+  Bytes out;
+  AppendLe(out, id);
+  AppendLe(out, state.log_offset);
+  AppendLe(out, state.row_count);
+  return out;
+}
+
+}  // namespace
+
+Status KvStore::WriteSpace(const model::TableBucket& bucket, const Space& space) {
+  return FromRocks(
+      database_->db->Put(database_->write, StateKey(bucket), EncodeState(space.id, space.state)),
+      "write a bucket's state");
+}
+
+Result<KvStore::SpaceId> KvStore::OpenSpace(const model::TableBucket& bucket) {
+  const std::lock_guard lock(mutex_);
+  const auto [it, is_new] = spaces_.try_emplace(bucket);
+  if (is_new) {
+    it->second.id = next_id_++;
+    STROM_TRY(WriteSpace(bucket, it->second));
+  }
+  return it->second.id;
+}
+
+Result<SpaceState> KvStore::StateOf(const model::TableBucket& bucket) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = spaces_.find(bucket);
+  if (it == spaces_.end())
+    return Err(ErrorCode::kNotFound, "key store: {} has no keys here", bucket.ToString());
+  return it->second.state;
+}
+
+Status KvStore::DropSpace(const model::TableBucket& bucket) {
+  const std::lock_guard lock(mutex_);
+  const auto it = spaces_.find(bucket);
+  if (it == spaces_.end()) return {};
+  rocksdb::WriteBatch batch;
+  batch.Delete(StateKey(bucket));
+  batch.DeleteRange(Prefix(it->second.id), Prefix(it->second.id + 1));
+  STROM_TRY(FromRocks(database_->db->Write(database_->write, &batch), "drop a bucket"));
+  spaces_.erase(it);
+  return {};
+}
+
+Status KvStore::Clear(const model::TableBucket& bucket) {
+  STROM_TRY(DropSpace(bucket));
+  STROM_TRY(OpenSpace(bucket));
+  return {};
+}
+
+std::vector<model::TableBucket> KvStore::Spaces() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<model::TableBucket> all;
+  for (const auto& [bucket, space] : spaces_) all.push_back(bucket);
+  return all;
+}
+
+Status KvStore::Write(const model::TableBucket& bucket, const Changes& changes,
+                      const SpaceState& state) {
+  SpaceId id = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = spaces_.find(bucket);
+    if (it == spaces_.end()) return {};  // dropped meanwhile
+    id = it->second.id;
+  }
+  // Several batches: the state goes with the last one, and the changelog from the old state on
+  // gives the same rows again if a crash falls between them.
+  rocksdb::WriteBatch batch;
+  Bytes key = Prefix(id);
+  for (const auto& [changed, value] : changes) {
+    key.resize(kSpaceBytes);
+    key += changed;
+    if (value) {
+      batch.Put(key, *value);
+    } else {
+      batch.Delete(key);
+    }
+    if (batch.GetDataSize() < kBatchBytes) continue;
+    STROM_TRY(FromRocks(database_->db->Write(database_->write, &batch), "write keys"));
+    batch.Clear();
+  }
+  const std::lock_guard lock(mutex_);
+  const auto it = spaces_.find(bucket);
+  if (it == spaces_.end() || it->second.id != id) return {};
+  batch.Put(StateKey(bucket), EncodeState(id, state));
+  STROM_TRY(FromRocks(database_->db->Write(database_->write, &batch), "write keys"));
+  it->second.state = state;
+  return {};
+}
+
+Result<std::vector<std::optional<Bytes>>> KvStore::Get(SpaceId space,
+                                                       std::span<const ByteView> keys) const {
+  std::vector<std::optional<Bytes>> values(keys.size());
+  const Bytes prefix = Prefix(space);
+  rocksdb::DB& db = *database_->db;
+  std::vector<Bytes> full;
+  full.reserve(keys.size());
+  for (const ByteView key : keys) {
+    Bytes& one = full.emplace_back(prefix);
+    one += key;
+  }
+  const std::vector<rocksdb::Slice> slices(full.begin(), full.end());
+  std::vector<rocksdb::PinnableSlice> found(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  db.MultiGet(rocksdb::ReadOptions(), db.DefaultColumnFamily(), keys.size(), slices.data(),
+              found.data(), statuses.data(), /*sorted_input=*/true);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    STROM_TRY(FromRocks(statuses[i], "read keys"));
+    values[i] = found[i].ToString();
+  }
+  return values;
+}
+
+Status KvStore::Scan(SpaceId space, ByteView from,
+                     const std::function<bool(ByteView key, ByteView value)>& visit) const {
+  const Bytes end = Prefix(space + 1);
+  const rocksdb::Slice upper = end;
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &upper;
+  options.auto_prefix_mode = false;
+  const std::unique_ptr<rocksdb::Iterator> it(database_->db->NewIterator(options));
+  Bytes start = Prefix(space);
+  start += from;
+  for (it->Seek(ToSlice(start)); it->Valid(); it->Next()) {
+    if (!visit(ToView(it->key()).substr(kSpaceBytes), ToView(it->value()))) return {};
+  }
+  return FromRocks(it->status(), "scan keys");
+}
+
+Status KvStore::Flush() {
+  return FromRocks(database_->db->Flush(rocksdb::FlushOptions()), "flush");
+}
+
+}  // namespace strom::kv

@@ -1,0 +1,91 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "model/ids.h"
+
+namespace strom::kv {
+
+/// What a bucket's keys stand at: kept beside them, and changed with them in one step.
+struct SpaceState {
+  int64_t log_offset = 0;  // every change of the log below is in the store
+  int64_t row_count = 0;
+  bool operator==(const SpaceState&) const = default;
+};
+
+/// The key of a change and its new value; nothing removes the key.
+using Changes = std::map<Bytes, std::optional<Bytes>, std::less<>>;
+
+/// The keys of all buckets of a server, in one RocksDB: a bucket is a space, a prefix of four bytes
+/// (docs/decisions/006). So memory has one budget, an empty bucket costs a record, and opening ten
+/// thousand buckets opens one database.
+///
+/// There is no write-ahead log: the changelog is one. What is lost by a crash are the newest writes
+/// of each space, always together with the state that says so. Any thread; calls block for the
+/// disk.
+class KvStore {
+ public:
+  struct Options {
+    std::string dir;
+    int64_t memory_bytes = 192 << 20;  // block cache and write buffers together
+  };
+  /// Errors: kIo, kCorrupt.
+  static Result<std::unique_ptr<KvStore>> Open(Options options);
+  ~KvStore();
+  KvStore(const KvStore&) = delete;
+  KvStore& operator=(const KvStore&) = delete;
+
+  using SpaceId = uint32_t;
+  /// The space of a bucket, made when there is none.
+  Result<SpaceId> OpenSpace(const model::TableBucket& bucket);
+  /// The state that the space had at its last write.
+  Result<SpaceState> StateOf(const model::TableBucket& bucket) const;
+  /// Forgets a bucket and its keys; nothing happens when there is none.
+  Status DropSpace(const model::TableBucket& bucket);
+  /// Removes all keys of a space and sets it back to its beginning.
+  Status Clear(const model::TableBucket& bucket);
+  /// The buckets that have a space.
+  std::vector<model::TableBucket> Spaces() const;
+
+  /// Writes changes and the new state of a space in one step. Ordered changes cost a fifth of
+  /// unordered ones, which is why they come in a map.
+  Status Write(const model::TableBucket& bucket, const Changes& changes, const SpaceState& state);
+
+  /// The value of each of `keys`, which are sorted; absent when there is none.
+  Result<std::vector<std::optional<Bytes>>> Get(SpaceId space,
+                                                std::span<const ByteView> keys) const;
+
+  /// Calls `visit(key, value)` for the keys from `from` on in their order, while it returns true.
+  /// The store may change meanwhile; the scan does not see it.
+  Status Scan(SpaceId space, ByteView from,
+              const std::function<bool(ByteView key, ByteView value)>& visit) const;
+
+  /// Brings everything written so far to the disk.
+  Status Flush();
+
+ private:
+  struct Database;
+  explicit KvStore(std::unique_ptr<Database> database);
+  Status LoadSpaces();
+  struct Space {
+    SpaceId id = 0;
+    SpaceState state;
+  };
+  Status WriteSpace(const model::TableBucket& bucket, const Space& space);
+
+  const std::unique_ptr<Database> database_;
+  mutable std::mutex mutex_;  // guards spaces_ and next_id_
+  std::map<model::TableBucket, Space> spaces_;
+  SpaceId next_id_ = 1;
+};
+
+}  // namespace strom::kv

@@ -1,0 +1,110 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "kv/kv_store.h"
+#include "kv/merge/merger.h"
+#include "record/log_batch.h"
+
+namespace strom::kv {
+
+/// The keys of one bucket: what writes make of them, and what lookups see.
+///
+/// The changelog is the write-ahead log. A write is prepared (old rows, merge, changelog), its
+/// changelog appended to the log by the owner, and committed into the rows in memory, which cannot
+/// fail. From there rows go to the store in order, after the log below them is on the disk, so that
+/// the store never knows more than the log: MakeFlush gives that work as a job for any thread.
+/// Reads look into memory first. Owner: one shard.
+class KvTablet {
+ public:
+  /// Opens the bucket with what the store has of it; the log from log_offset() on is to be applied.
+  static Result<std::unique_ptr<KvTablet>> Open(KvStore& store, const model::TableBucket& bucket,
+                                                std::shared_ptr<const TableShape> shape);
+
+  /// The table changed: a column more.
+  void Reshape(std::shared_ptr<const TableShape> shape) { shape_ = std::move(shape); }
+  const TableShape& shape() const { return *shape_; }
+
+  /// A write whose changelog is not in the log yet. Dropping it leaves no trace.
+  struct Prepared {
+    Bytes changelog;  // one log batch
+    Changes changes;
+    int64_t row_delta = 0;
+  };
+  /// `batch`: the bytes of a key batch. Errors: kCorruptRecord, kSchemaNotExist,
+  /// kInvalidTargetColumn, kDeletionDisabled, kInvalidArgument (a row that the table cannot have).
+  Result<Prepared> Prepare(ByteView batch, const MergeRequest& request);
+  /// A write that makes a row of each of `keys` that has none, of its key columns alone. Nothing
+  /// when all have one. Errors: as Prepare.
+  Result<std::optional<Prepared>> PrepareMissing(std::span<const ByteView> keys);
+  /// The changelog is in the log, which now ends at `end_offset`.
+  void Commit(Prepared prepared, int64_t end_offset);
+
+  /// Replays one batch of the log, in order, from log_offset() on. Errors: kCorruptRecord.
+  Status Apply(const record::LogBatchView& batch);
+  /// Everything below is in memory or in the store.
+  int64_t log_offset() const { return state_.log_offset; }
+  /// Rows, or nothing where the changelog has no images to count by.
+  std::optional<int64_t> row_count() const;
+
+  /// The stored value of each key; absent when it has none.
+  Result<std::vector<std::optional<Bytes>>> Get(std::span<const ByteView> keys) const;
+  using Visit = std::function<bool(ByteView key, ByteView value)>;
+  /// Visits keys from `from` on in order, while `visit` returns true.
+  Status Scan(ByteView from, const Visit& visit) const;
+  /// Visits the keys that begin with `prefix`.
+  Status ScanPrefix(ByteView prefix, const Visit& visit) const;
+
+  /// A write of rows to the store as a value. The log below `state.log_offset` must be on the disk
+  /// before it runs; tell the tablet with Flushed() or FlushFailed().
+  struct FlushJob {
+    KvStore* store = nullptr;
+    model::TableBucket bucket;
+    std::shared_ptr<const Changes> rows;
+    SpaceState state;
+    Status Run() const { return store->Write(bucket, *rows, state); }
+  };
+  /// Nothing when there is nothing to write or a job is under way.
+  std::optional<FlushJob> MakeFlush();
+  void Flushed();
+  void FlushFailed() { flushing_ = false; }
+  /// Bytes of rows in memory.
+  size_t memory_bytes() const { return active_bytes_ + frozen_bytes_; }
+
+ private:
+  KvTablet(KvStore& store, const model::TableBucket& bucket, KvStore::SpaceId space,
+           const SpaceState& state, std::shared_ptr<const TableShape> shape)
+      : store_(store), bucket_(bucket), space_(space), shape_(std::move(shape)), state_(state) {}
+
+  struct Source {
+    int16_t schema_id = 0;
+    int64_t writer_id = record::kNoWriter;
+    int32_t sequence = -1;
+  };
+  Result<Prepared> PrepareRecords(std::span<const record::KvRecord> records, const Source& source,
+                                  const MergeRequest& request);
+  /// What memory knows of a key: a value, that it is gone (empty inside), or nothing.
+  const std::optional<Bytes>* FindInMemory(ByteView key) const;
+  void Put(Bytes key, std::optional<Bytes> value);
+  bool counts_rows() const {
+    return shape_->options().changelog_image == model::ChangelogImage::kFull;
+  }
+
+  KvStore& store_;
+  const model::TableBucket bucket_;
+  const KvStore::SpaceId space_;
+  std::shared_ptr<const TableShape> shape_;
+  SpaceState state_;  // of memory and store together
+  Changes active_;
+  size_t active_bytes_ = 0;
+  std::shared_ptr<const Changes> frozen_;  // on its way to the store
+  SpaceState frozen_state_;
+  size_t frozen_bytes_ = 0;
+  bool flushing_ = false;
+};
+
+}  // namespace strom::kv
