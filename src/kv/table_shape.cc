@@ -116,7 +116,7 @@ Status TableShape::CheckNotNull(const record::Row& row) const {
   const model::Schema& schema = latest();
   for (size_t i = 0; i < row.size(); ++i) {
     if (row[i].is_null() && !schema.columns[i].type.nullable) {
-      return Err(ErrorCode::kCorruptRecord, "a row for table {} has no value for column '{}' {}",
+      return Err(ErrorCode::kInvalidArgument, "a row for table {} has no value for column '{}' {}",
                  info_.path.ToString(), schema.columns[i].name, schema.columns[i].type.ToString());
     }
   }

@@ -45,7 +45,7 @@ class TableShape {
   Result<Bytes> KeyOf(const record::Row& row) const;
   /// A row of the newest schema with the key's columns and nothing else. Errors: kCorrupt.
   Result<record::Row> RowOfKey(ByteView key) const;
-  /// Whether every NOT NULL column has a value. Errors: kCorruptRecord naming the column.
+  /// Whether every NOT NULL column has a value. Errors: kInvalidArgument naming the column.
   Status CheckNotNull(const record::Row& row) const;
 
  private:

@@ -192,6 +192,16 @@ def compacted_batch(numbers, writer=-1, sequence=-1, schema_id=1):
     return struct.pack("<qibqI", 0, 36 + len(records), 0, 0, crc32c(tail)) + tail
 
 
+def key_batch(changes, writer=-1, sequence=-1, schema_id=1):
+    """A key batch of (key, row) pairs; a row of None deletes."""
+    records = b""
+    for key, row in changes:
+        body = varint(len(key)) + key + (row or b"")
+        records += struct.pack("<i", len(body)) + body
+    tail = struct.pack("<hbqii", schema_id, 0, writer, sequence, len(changes)) + records
+    return struct.pack("<ibI", 5 + len(tail), 0, crc32c(tail)) + tail
+
+
 class Raw:
     """One connection, one request at a time."""
 
@@ -235,6 +245,24 @@ class Raw:
 
     def table_id(self, database, table):
         return self.call(1007, field(1, field(1, database) + field(2, table)))[1][0]
+
+    def put(self, table_id, bucket, records, acks=-1):
+        """The log's end offset, or (code, message)."""
+        part = field(2, bucket) + field(3, records)
+        answer = self.call(1016, field(1, acks) + field(2, table_id) + field(3, 30000) + field(5, part), version=1)
+        if isinstance(answer, tuple):
+            return answer
+        bucket_answer = fields(answer[1][0])
+        if bucket_answer.get(3, [0])[0]:
+            return signed(bucket_answer[3][0]), bucket_answer[4][0].decode()
+        return bucket_answer[5][0]
+
+    def lookup(self, table_id, bucket, keys):
+        """The stored value of each key, None where there is none."""
+        part = field(2, bucket) + b"".join(field(3, key) for key in keys)
+        answer = fields(self.call(1017, field(1, table_id) + field(2, part), version=1)[1][0])
+        assert 3 not in answer, answer
+        return [fields(value).get(1, [None])[0] for value in answer[5]]
 
     def produce(self, table_id, bucket, records, acks=-1):
         """The base offset, or (code, message)."""

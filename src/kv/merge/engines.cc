@@ -214,7 +214,7 @@ Result<std::unique_ptr<Merger>> MakeMerger(Shape shape, const MergeRequest& requ
     case model::MergeEngine::kFirstRow:
     case model::MergeEngine::kVersioned:
       if (targets) {
-        return Err(ErrorCode::kUnsupportedVersion,
+        return Err(ErrorCode::kUnsupported,
                    "table {} cannot be updated in part: its merge engine takes whole rows only",
                    shape->info().path.ToString());
       }
