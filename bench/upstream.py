@@ -24,11 +24,14 @@ ROWS = 1_000_000
 WARM_UP = 4
 
 
-def set_up(folder):
-    """The server's jars, once, and the load program."""
+def fetch_jars():
+    """The real server's, once."""
     if not JARS.exists():
         subprocess.run(["mvn", "-q", "-B", "-f", HERE / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={JARS}.part"], check=True)
         os.rename(f"{JARS}.part", JARS)
+
+
+def compile_load(folder):
     subprocess.run(["javac", "-cp", f"{ROOT}/.deps/java/lib/*", "-d", folder, HERE / "Load.java"], check=True)
 
 
@@ -137,25 +140,29 @@ def measure(kind, folder, classes):
     return out
 
 
-with tempfile.TemporaryDirectory() as name:
-    set_up(name)
-    theirs = measure(Upstream, f"{name}/upstream", name)
-    ours = measure(Strom, f"{name}/strom", name)
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        fetch_jars()
+        compile_load(name)
+        theirs = measure(Upstream, f"{name}/upstream", name)
+        ours = measure(Strom, f"{name}/strom", name)
 
-print(f"# Beside Apache Fluss 0.9.1\n\n`make bench-upstream`, {os.cpu_count()} cores of {platform.machine()}, Linux {platform.release()}; "
-      "the unmodified Java client puts the same load on both.\n")
-print("| what | Apache Fluss 0.9.1 | Strom | ratio | target |\n|---|---|---|---|---|")
+    print(f"# Beside Apache Fluss 0.9.1\n\n`make bench-upstream`, {os.cpu_count()} cores of {platform.machine()}, Linux {platform.release()}; "
+          "the unmodified Java client puts the same load on both.\n")
+    print("| what | Apache Fluss 0.9.1 | Strom | ratio | target |\n|---|---|---|---|---|")
+
+    def row(what, unit, pick, target):
+        a, b = pick(theirs), pick(ours)
+        print(f"| {what} | {a:.3g} {unit} | {b:.3g} {unit} | 1/{a / b:.1f} | {target} |")
+
+    row("start, to the first open port", "s", lambda r: r["start"], "1/20")
+    row("idle resident memory", "MiB", lambda r: r["idle"], "1/5")
+    row("append of 100-byte rows, server CPU per million", "s", lambda r: r["append"] * 1e6 / ROWS, "1/2.5")
+    row("scan of them, server CPU per million", "s", lambda r: r["scan"] * 1e6 / ROWS, "1/3")
+    row("one row from append to a waiting poll, p50", "ms", lambda r: r["wake"]["p50_ms"], "at most 3 ms")
+    row("the same, p99", "ms", lambda r: r["wake"]["p99_ms"], "")
+    row("resident memory after the load", "MiB", lambda r: r["after"], "")
 
 
-def row(what, unit, pick, target):
-    a, b = pick(theirs), pick(ours)
-    print(f"| {what} | {a:.3g} {unit} | {b:.3g} {unit} | 1/{a / b:.1f} | {target} |")
-
-
-row("start, to the first open port", "s", lambda r: r["start"], "1/20")
-row("idle resident memory", "MiB", lambda r: r["idle"], "1/5")
-row("append of 100-byte rows, server CPU per million", "s", lambda r: r["append"] * 1e6 / ROWS, "1/2.5")
-row("scan of them, server CPU per million", "s", lambda r: r["scan"] * 1e6 / ROWS, "1/3")
-row("one row from append to a waiting poll, p50", "ms", lambda r: r["wake"]["p50_ms"], "at most 3 ms")
-row("the same, p99", "ms", lambda r: r["wake"]["p99_ms"], "")
-row("resident memory after the load", "MiB", lambda r: r["after"], "")
+if __name__ == "__main__":
+    main()

@@ -299,6 +299,12 @@ Result<std::optional<model::PartitionId>> Coordinator::DropPartition(const Table
   return id;
 }
 
+Result<int64_t> Coordinator::TakeColumnIds(model::TableId id, int32_t column_id, int64_t count) {
+  const meta::TableEntry* const table = view()->Find(id);
+  if (table == nullptr) return Err(ErrorCode::kTableNotExist, "table {} does not exist", id);
+  return catalog_.TakeColumnIds(table->info.path, column_id, count);
+}
+
 void Coordinator::RunAutoPartition(
     const meta::TableEntry& table,
     std::vector<std::pair<model::TableId, model::PartitionId>>& dropped) {

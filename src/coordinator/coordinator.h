@@ -112,6 +112,8 @@ class Coordinator {
 
   /// The first of `count` writer ids.
   Result<int64_t> TakeWriterIds(int64_t count) { return catalog_.TakeWriterIds(count); }
+  /// Errors: kTableNotExist.
+  Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count);
 
   // Lake snapshots.
   using BucketOffsets = std::map<model::TableBucket, int64_t>;

@@ -270,6 +270,11 @@ Result<KvTablet::Prepared> KvTablet::PrepareRecords(std::span<const KvRecord> re
       key.Remove();
       continue;
     }
+    if (!old && !shape_->latest().auto_increment.empty()) {
+      if (merged.kind == Merged::Kind::kTakeNew)
+        merged = Merged{Merged::Kind::kWrite, std::move(incoming)};
+      STROM_TRY(FillAutoIncrement(merged.row));
+    }
     const bool as_it_came = merged.kind == Merged::Kind::kTakeNew;
     const Row& row = as_it_came ? incoming : merged.row;
     STROM_TRY(shape_->CheckNotNull(row));
@@ -294,6 +299,25 @@ Result<KvTablet::Prepared> KvTablet::PrepareRecords(std::span<const KvRecord> re
                              now.value ? std::optional(std::move(now.owned)) : std::nullopt);
   }
   return prepared;
+}
+
+Status KvTablet::FillAutoIncrement(Row& row) {
+  const model::Schema& schema = shape_->latest();
+  const auto position = static_cast<size_t>(schema.Find(schema.auto_increment[0]));
+  const model::Column& column = schema.columns[position];
+  if (next_id_ == ids_end_) {
+    const int64_t count = shape_->options().auto_increment_cache;
+    STROM_ASSIGN(const int64_t before, take_ids_(column.id, count));
+    next_id_ = before + 1;
+    ids_end_ = next_id_ + count;
+  }
+  if (column.type.root == model::TypeRoot::kInt && next_id_ > INT32_MAX) {
+    return Err(ErrorCode::kUnknownServerError,
+               "the auto-increment column '{}' of table {} has used up the numbers of INT",
+               column.name, shape_->info().path.ToString());
+  }
+  row[position] = record::Value{next_id_++};
+  return {};
 }
 
 void KvTablet::Commit(Prepared prepared, int64_t end_offset) {

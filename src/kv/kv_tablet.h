@@ -25,6 +25,10 @@ class KvTablet {
   static Result<std::unique_ptr<KvTablet>> Open(KvStore& store, const model::TableBucket& bucket,
                                                 std::shared_ptr<const TableShape> shape);
 
+  /// Where ids of an auto-increment column come from: the last one given out before `count` more
+  /// are taken.
+  using TakeIds = std::function<Result<int64_t>(int32_t column_id, int64_t count)>;
+  void SetIds(TakeIds take) { take_ids_ = std::move(take); }
   /// The table changed: a column more.
   void Reshape(std::shared_ptr<const TableShape> shape) { shape_ = std::move(shape); }
   const TableShape& shape() const { return *shape_; }
@@ -90,6 +94,9 @@ class KvTablet {
   /// What memory knows of a key: a value, that it is gone (empty inside), or nothing.
   const std::optional<Bytes>* FindInMemory(ByteView key) const;
   void Put(Bytes key, std::optional<Bytes> value);
+  /// Gives a new row its auto-increment value. Errors: those of the source, kUnknownServerError
+  /// when the column's type has no more.
+  Status FillAutoIncrement(record::Row& row);
   bool counts_rows() const {
     return shape_->options().changelog_image == model::ChangelogImage::kFull;
   }
@@ -104,6 +111,9 @@ class KvTablet {
   std::shared_ptr<const Changes> frozen_;  // on its way to the store
   SpaceState frozen_state_;
   size_t frozen_bytes_ = 0;
+  TakeIds take_ids_;
+  int64_t next_id_ = 0;  // [next_id_, ids_end_) are this bucket's; a restart forgets them
+  int64_t ids_end_ = 0;
   bool flushing_ = false;
 };
 

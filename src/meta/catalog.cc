@@ -378,4 +378,9 @@ Result<int64_t> Catalog::TakeWriterIds(int64_t count) {
   return tree_.NextId(paths::kWriterCounter, count);
 }
 
+Result<int64_t> Catalog::TakeColumnIds(const model::TablePath& path, int32_t column_id,
+                                       int64_t count) {
+  return tree_.NextId(paths::AutoIncrement(path, column_id), count);
+}
+
 }  // namespace strom::meta

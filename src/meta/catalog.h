@@ -54,6 +54,8 @@ class Catalog {
 
   /// The first of `count` writer ids that nobody else gets.
   Result<int64_t> TakeWriterIds(int64_t count);
+  /// The value of an auto-increment column's counter before it grows by `count`.
+  Result<int64_t> TakeColumnIds(const model::TablePath& path, int32_t column_id, int64_t count);
 
  private:
   Catalog(MetaTree& tree, io::FileSystem& files, model::ServerId server_id)

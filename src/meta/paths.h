@@ -24,6 +24,9 @@ inline std::string Schema(const model::TablePath& path, int32_t id) {
 inline std::string Partition(const model::TablePath& path, const std::string& name) {
   return Table(path) + "/partitions/" + name;
 }
+inline std::string AutoIncrement(const model::TablePath& path, int32_t column_id) {
+  return Table(path) + "/auto_inc/col_" + std::to_string(column_id);
+}
 inline std::string Assignment(model::TableId id) {
   return "/tabletservers/tables/" + std::to_string(id);
 }

@@ -166,6 +166,45 @@ TEST_P(Refusals, HaveTheirCode) {
   EXPECT_THAT(status, IsError(GetParam().code)) << GetParam().what;
 }
 
+/// A key table on `id` whose second column has an aggregate function.
+void Aggregate(TableDescriptor& d, const std::string& function, TypeRoot type) {
+  d.schema.primary_key = {d.schema.columns[0].name};
+  d.schema.columns[0].type.nullable = false;
+  d.properties["table.merge-engine"] = "aggregation";
+  d.schema.columns[1].type = MakeType(type);
+  d.schema.columns[1].agg_function = {function, {}};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    CreateKeyTable, Refusals,
+    ::testing::Values(
+        Refusal{"sum of texts", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) { Aggregate(d, "sum", TypeRoot::kString); }},
+        Refusal{"unknown function", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) { Aggregate(d, "median", TypeRoot::kInt); }},
+        Refusal{"unknown parameter", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) {
+                  Aggregate(d, "max", TypeRoot::kInt);
+                  d.schema.columns[1].agg_function->parameters["delimiter"] = ";";
+                }},
+        Refusal{"function without engine", ErrorCode::kInvalidConfig,
+                [](TableDescriptor& d) {
+                  Aggregate(d, "max", TypeRoot::kInt);
+                  d.properties.erase("table.merge-engine");
+                }},
+        Refusal{"function on the key", ErrorCode::kInvalidTable,
+                [](TableDescriptor& d) {
+                  Aggregate(d, "max", TypeRoot::kInt);
+                  d.schema.primary_key.push_back(d.schema.columns[1].name);
+                }},
+        Refusal{"auto-increment text", ErrorCode::kInvalidTable,
+                [](TableDescriptor& d) {
+                  Aggregate(d, "last_value", TypeRoot::kString);
+                  d.schema.auto_increment = {d.schema.columns[1].name};
+                }},
+        Refusal{"auto-increment without key", ErrorCode::kInvalidTable,
+                [](TableDescriptor& d) { d.schema.auto_increment = {d.schema.columns[0].name}; }}));
+
 INSTANTIATE_TEST_SUITE_P(
     CreateTable, Refusals,
     ::testing::Values(

@@ -33,6 +33,91 @@ Status CheckFlatColumns(const Schema& schema, const std::vector<std::string>& na
   return {};
 }
 
+bool IsNumeric(TypeRoot root) {
+  return (root >= TypeRoot::kTinyInt && root <= TypeRoot::kDouble) || root == TypeRoot::kDecimal;
+}
+bool IsComparable(TypeRoot root) {
+  return IsNumeric(root) || root == TypeRoot::kChar || root == TypeRoot::kString ||
+         (root >= TypeRoot::kDate && root <= TypeRoot::kTimestampLtz);
+}
+bool IsText(TypeRoot root) {
+  return root == TypeRoot::kChar || root == TypeRoot::kString;
+}
+
+/// Which types an aggregate function takes; nothing for an unknown one.
+std::optional<bool> Takes(const std::string& function, TypeRoot root) {
+  if (function == "sum" || function == "product") return IsNumeric(root);
+  if (function == "max" || function == "min") return IsComparable(root);
+  if (function == "listagg" || function == "string_agg") return IsText(root);
+  if (function == "bool_and" || function == "bool_or") return root == TypeRoot::kBoolean;
+  if (function == "rbm32") return root == TypeRoot::kBytes;
+  for (const char* any :
+       {"last_value", "last_value_ignore_nulls", "first_value", "first_value_ignore_nulls"}) {
+    if (function == any) return true;
+  }
+  return std::nullopt;
+}
+
+Status CheckAggFunctions(const TableDescriptor& descriptor, const TableOptions& options) {
+  for (const Column& column : descriptor.schema.columns) {
+    if (!column.agg_function) continue;
+    const AggFunction& function = *column.agg_function;
+    if (std::ranges::find(descriptor.schema.primary_key, column.name) !=
+        descriptor.schema.primary_key.end()) {
+      return Err(ErrorCode::kInvalidTable,
+                 "primary key column '{}' cannot have an aggregate function", column.name);
+    }
+    if (options.merge_engine != MergeEngine::kAggregation) {
+      return Err(ErrorCode::kInvalidConfig,
+                 "column '{}' has the aggregate function {}, which needs table.merge-engine = "
+                 "aggregation",
+                 column.name, function.type);
+    }
+    const auto takes = Takes(function.type, column.type.root);
+    if (!takes) {
+      return Err(ErrorCode::kInvalidConfig,
+                 "column '{}': the aggregate function '{}' is not supported", column.name,
+                 function.type);
+    }
+    if (!*takes) {
+      return Err(ErrorCode::kInvalidConfig, "column '{}': the aggregate function {} has no form "
+                 "for type {}",
+                 column.name, function.type, column.type.ToString());
+    }
+    const bool lists = function.type == "listagg" || function.type == "string_agg";
+    for (const auto& [name, value] : function.parameters) {
+      if (name == "delimiter" && lists) continue;
+      return Err(ErrorCode::kInvalidConfig,
+                 "column '{}': the aggregate function {} has no parameter '{}'", column.name,
+                 function.type, name);
+    }
+  }
+  return {};
+}
+
+Status CheckAutoIncrement(const TableDescriptor& descriptor) {
+  const Schema& schema = descriptor.schema;
+  if (schema.auto_increment.empty()) return {};
+  if (schema.auto_increment.size() > 1)
+    return Err(ErrorCode::kInvalidTable, "a table can have one auto-increment column only");
+  const std::string& name = schema.auto_increment[0];
+  const int position = schema.Find(name);
+  if (position < 0)
+    return Err(ErrorCode::kInvalidTable, "auto-increment column '{}' does not exist", name);
+  if (!descriptor.has_primary_key())
+    return Err(ErrorCode::kInvalidTable, "an auto-increment column needs a primary key");
+  if (std::ranges::find(schema.primary_key, name) != schema.primary_key.end()) {
+    return Err(ErrorCode::kInvalidTable,
+               "auto-increment column '{}' cannot be part of the primary key", name);
+  }
+  const DataType& type = schema.columns[static_cast<size_t>(position)].type;
+  if (type.root != TypeRoot::kInt && type.root != TypeRoot::kBigInt) {
+    return Err(ErrorCode::kInvalidTable, "auto-increment column '{}' must be INT or BIGINT, not {}",
+               name, type.ToString());
+  }
+  return {};
+}
+
 Status CheckMergeEngine(const TableDescriptor& descriptor) {
   const Properties& properties = descriptor.properties;
   const std::string engine = ValueOf(properties, "table.merge-engine");
@@ -176,6 +261,8 @@ Result<TableOptions> ValidateDescriptor(const ClusterRules& rules,
                "kv format COMPACTED needs log format ARROW or COMPACTED");
   }
   STROM_TRY(CheckMergeEngine(descriptor));
+  STROM_TRY(CheckAggFunctions(descriptor, options));
+  STROM_TRY(CheckAutoIncrement(descriptor));
   STROM_TRY(CheckPartitioning(descriptor, options));
   for (const Column& column : descriptor.schema.columns) {
     if (std::ranges::find(kSystemColumns, column.name) != std::end(kSystemColumns)) {

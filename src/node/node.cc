@@ -97,6 +97,9 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
       std::make_unique<replica::Replicas>(p.shards, *p.pool, files, p.clock, p.settings.replicas);
   p.meta = std::make_unique<server::MetaService>(p.coordinator_loop, *p.coordinator, *p.replicas,
                                                  p.settings.meta);
+  p.replicas->SetColumnIds([&meta = *p.meta](model::TableId table, int32_t column, int64_t count) {
+    return meta.TakeColumnIds(table, column, count);
+  });
   p.server =
       std::make_unique<server::Server>(p.shards, *p.replicas, *p.meta, p.clock, p.settings.server);
   STROM_TRY(p.replicas->Start(p.coordinator->view()));

@@ -82,6 +82,9 @@ Result<std::unique_ptr<kv::KvTablet>> Replicas::OpenKeys(log::LogTablet& log, co
     STROM_TRY(store->Clear(log.bucket()));
     STROM_ASSIGN(keys, kv::KvTablet::Open(*store, log.bucket(), shape));
   }
+  keys->SetIds([this, id = log.bucket().table_id](int32_t column, int64_t count) {
+    return take_column_ids_(id, column, count);
+  });
   if (keys->log_offset() < log.start_offset()) {
     return Err(ErrorCode::kCorrupt, "the log begins at {}, the keys end at {}", log.start_offset(),
                keys->log_offset());

@@ -61,6 +61,11 @@ class Replicas {
         options_(std::move(options)),
         by_shard_(shards.count()) {}
 
+  /// Where ids for auto-increment columns come from: the value of the column's counter before it
+  /// grows by `count`. Called on shards, which wait; once every so many thousand rows. Before Start.
+  using TakeColumnIds = std::function<Result<int64_t>(model::TableId table, int32_t column_id,
+                                                      int64_t count)>;
+  void SetColumnIds(TakeColumnIds take) { take_column_ids_ = std::move(take); }
   /// Opens every replica of `view`, recovering in parallel what was not closed in order. Before the
   /// shards serve anything. Errors: kIo, kCorrupt.
   Status Start(std::shared_ptr<const meta::ClusterView> view);
@@ -116,6 +121,7 @@ class Replicas {
   io::FileSystem& files_;
   const Clock& clock_;
   const Options options_;
+  TakeColumnIds take_column_ids_;
   std::mutex store_mutex_;  // guards store_
   std::unique_ptr<kv::KvStore> store_;
   std::vector<ShardReplicas> by_shard_;

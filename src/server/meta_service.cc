@@ -1,5 +1,7 @@
 #include "server/meta_service.h"
 
+#include <future>
+
 #include "base/log_line.h"
 
 namespace strom::server {
@@ -115,6 +117,19 @@ Result<int64_t> MetaService::NextWriterId() {
     writer_ids_end_ = next_writer_id_ + kWriterIdBlock;
   }
   return next_writer_id_++;
+}
+
+Result<int64_t> MetaService::TakeColumnIds(model::TableId table, int32_t column_id,
+                                           int64_t count) {
+  constexpr std::chrono::seconds kPatience(5);  // the loop may be stopping
+  auto taken = std::make_shared<std::promise<Result<int64_t>>>();
+  std::future<Result<int64_t>> answer = taken->get_future();
+  loop_.Post([this, taken, table, column_id, count] {
+    taken->set_value(coordinator_.TakeColumnIds(table, column_id, count));
+  });
+  if (answer.wait_for(kPatience) == std::future_status::ready) return answer.get();
+  return Err(ErrorCode::kRequestTimeOut, "no ids for column {} of table {} in {} s", column_id,
+             table, kPatience.count());
 }
 
 void MetaService::Arm(model::TableId table) {

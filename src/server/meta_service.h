@@ -60,6 +60,8 @@ class MetaService {
   Status DropTable(const model::TablePath& path, bool ignore_if_not_exists);
   Status DropDatabase(const std::string& name, bool ignore_if_not_exists, bool cascade);
   Result<int64_t> NextWriterId();
+  /// As Coordinator::TakeColumnIds, from another thread, which waits.
+  Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count);
 
   /// Hands out the next table that is due, and arms it so that later rows are noticed.
   std::optional<coordinator::TieringSchedule::Assignment> TakeTieringTable();

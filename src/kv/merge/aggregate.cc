@@ -1,5 +1,6 @@
-// The aggregate functions of Apache Fluss 0.9 with its semantics: a null on one side is ignored,
-// integers wrap, a decimal that no longer fits becomes null.
+// The aggregate functions of Apache Fluss 0.9 as its server was seen to compute them: a null on one
+// side is ignored, integers wrap, a decimal sum that no longer fits fails the write, a product that
+// does not becomes null.
 #include "kv/merge/aggregate.h"
 
 #include <cmath>
@@ -65,8 +66,14 @@ struct Plus {
   static T Of(T a, T b) {
     return a + b;
   }
-  static Value Of(const DataType& type, const Decimal& a, const Decimal& b) {
-    return Fitted(type, Wide(a.unscaled) + Wide(b.unscaled));
+  static Result<Value> Of(const DataType& type, const Decimal& a, const Decimal& b) {
+    const arrow::Decimal256 sum = Wide(a.unscaled) + Wide(b.unscaled);
+    Value fitted = Fitted(type, sum);
+    if (fitted.is_null()) {
+      return Err(ErrorCode::kUnknownServerError, "the sum {} does not fit {}",
+                 sum.ToString(type.scale), type.ToString());
+    }
+    return fitted;
   }
 };
 struct Times {
@@ -74,7 +81,7 @@ struct Times {
   static T Of(T a, T b) {
     return a * b;
   }
-  static Value Of(const DataType& type, const Decimal& a, const Decimal& b) {
+  static Result<Value> Of(const DataType& type, const Decimal& a, const Decimal& b) {
     return Fitted(type,
                   (Wide(a.unscaled) * Wide(b.unscaled)).ReduceScaleBy(type.scale, /*round=*/true));
   }

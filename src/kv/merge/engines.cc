@@ -214,7 +214,7 @@ Result<std::unique_ptr<Merger>> MakeMerger(Shape shape, const MergeRequest& requ
     case model::MergeEngine::kFirstRow:
     case model::MergeEngine::kVersioned:
       if (targets) {
-        return Err(ErrorCode::kUnsupported,
+        return Err(ErrorCode::kInvalidTargetColumn,
                    "table {} cannot be updated in part: its merge engine takes whole rows only",
                    shape->info().path.ToString());
       }

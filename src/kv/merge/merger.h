@@ -46,8 +46,8 @@ struct MergeRequest {
   bool overwrite = false;                   // put rows as they are, whatever the table's engine
 };
 
-/// The merger of a request. Errors: kInvalidTargetColumn (the columns cannot be updated alone),
-/// kUnsupported (the engine has no partial update).
+/// The merger of a request. Errors: kInvalidTargetColumn (the columns cannot be updated alone, or
+/// the engine has no partial update).
 Result<std::unique_ptr<Merger>> MakeMerger(std::shared_ptr<const TableShape> shape,
                                            const MergeRequest& request);
 
