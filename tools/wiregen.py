@@ -148,6 +148,9 @@ def keys(apis):
             "template <class Request>", "inline constexpr ApiKey kApiKeyOf{};", ""]
     out += [f"struct {api[2]}Request;\nstruct {api[2]}Response;\n"
             f"template <>\ninline constexpr ApiKey kApiKeyOf<{api[2]}Request> = ApiKey::k{api[2]};" for api in apis]
+    out += ["", "/// The newest version of a request in 0.9.1; 0 for those that came later.", "template <class Request>",
+            "inline constexpr int16_t kVersionOf = 0;"]
+    out += [f"template <>\ninline constexpr int16_t kVersionOf<{api[2]}Request> = {api[3].split('-')[1]};" for api in apis if "-" in api[3]]
     out += ["", "/// The answer's message to a request's: `ResponseOf<ProduceLogRequest>`.", "template <class Request>",
             "struct ResponseTo;"]
     out += [f"template <>\nstruct ResponseTo<{api[2]}Request> {{\n  using Type = {api[2]}Response;\n}};" for api in apis]

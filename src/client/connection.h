@@ -50,7 +50,8 @@ class Connection {
   template <class Request>
   Result<int32_t> Submit(const Request& request) {
     STROM_ASSIGN(net::Channel* const channel, Ready());
-    return channel->Send(static_cast<int16_t>(wire::kApiKeyOf<Request>), 0, wire::Encode(request));
+    return channel->Send(static_cast<int16_t>(wire::kApiKeyOf<Request>), wire::kVersionOf<Request>,
+                         wire::Encode(request));
   }
   template <class Response>
   Result<Response> Await(int32_t id) {

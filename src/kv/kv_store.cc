@@ -21,9 +21,6 @@ constexpr size_t kBucketBytes = 20;
 constexpr size_t kStateBytes = 20;
 constexpr size_t kBatchBytes = 1 << 20;
 
-rocksdb::Slice ToSlice(ByteView bytes) {
-  return {bytes.data(), bytes.size()};
-}
 ByteView ToView(const rocksdb::Slice& slice) {
   return {slice.data(), slice.size()};
 }
@@ -103,16 +100,20 @@ Result<std::unique_ptr<KvStore>> KvStore::Open(Options options) {
 }
 
 Status KvStore::LoadSpaces() {
-  return Scan(kStateSpace, "", [this](ByteView key, ByteView value) {
-    if (key.size() != kBucketBytes || value.size() != kStateBytes) return true;  // never written
+  const auto cursor = NewCursor(kStateSpace, "");
+  for (; cursor->valid(); cursor->Next()) {
+    const ByteView key = cursor->key();
+    const ByteView value = cursor->value();
+    if (key.size() != kBucketBytes || value.size() != kStateBytes)
+      return Err(ErrorCode::kCorrupt, "key store: the record of a bucket has a wrong size");
     const model::TableBucket bucket{LoadBe<int64_t>(key.data()), LoadBe<int64_t>(key.data() + 8),
                                     LoadBe<int32_t>(key.data() + 16)};
-    Space space{LoadLe<uint32_t>(value.data()),
-                {LoadLe<int64_t>(value.data() + 4), LoadLe<int64_t>(value.data() + 12)}};
+    const Space space{LoadLe<uint32_t>(value.data()),
+                      {LoadLe<int64_t>(value.data() + 4), LoadLe<int64_t>(value.data() + 12)}};
     next_id_ = std::max(next_id_, space.id + 1);
     spaces_[bucket] = space;
-    return true;
-  });
+  }
+  return cursor->status();
 }
 
 namespace {
@@ -234,20 +235,35 @@ Result<std::vector<std::optional<Bytes>>> KvStore::Get(SpaceId space,
   return values;
 }
 
-Status KvStore::Scan(SpaceId space, ByteView from,
-                     const std::function<bool(ByteView key, ByteView value)>& visit) const {
-  const Bytes end = Prefix(space + 1);
-  const rocksdb::Slice upper = end;
-  rocksdb::ReadOptions options;
-  options.iterate_upper_bound = &upper;
-  options.auto_prefix_mode = false;
-  const std::unique_ptr<rocksdb::Iterator> it(database_->db->NewIterator(options));
-  Bytes start = Prefix(space);
-  start += from;
-  for (it->Seek(ToSlice(start)); it->Valid(); it->Next()) {
-    if (!visit(ToView(it->key()).substr(kSpaceBytes), ToView(it->value()))) return {};
+namespace {
+
+class RocksCursor final : public KvStore::Cursor {
+ public:
+  RocksCursor(rocksdb::DB& db, KvStore::SpaceId space, ByteView from)
+      : end_(Prefix(space + 1)), upper_(end_) {
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &upper_;
+    it_.reset(db.NewIterator(options));
+    Bytes start = Prefix(space);
+    start += from;
+    it_->Seek(start);
   }
-  return FromRocks(it->status(), "scan keys");
+  bool valid() const override { return it_->Valid(); }
+  ByteView key() const override { return ToView(it_->key()).substr(kSpaceBytes); }
+  ByteView value() const override { return ToView(it_->value()); }
+  void Next() override { it_->Next(); }
+  Status status() const override { return FromRocks(it_->status(), "scan keys"); }
+
+ private:
+  const Bytes end_;
+  const rocksdb::Slice upper_;  // the iterator refers to it
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+}  // namespace
+
+std::unique_ptr<KvStore::Cursor> KvStore::NewCursor(SpaceId space, ByteView from) const {
+  return std::make_unique<RocksCursor>(*database_->db, space, from);
 }
 
 Status KvStore::Flush() {

@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -64,10 +63,20 @@ class KvStore {
   Result<std::vector<std::optional<Bytes>>> Get(SpaceId space,
                                                 std::span<const ByteView> keys) const;
 
-  /// Calls `visit(key, value)` for the keys from `from` on in their order, while it returns true.
-  /// The store may change meanwhile; the scan does not see it.
-  Status Scan(SpaceId space, ByteView from,
-              const std::function<bool(ByteView key, ByteView value)>& visit) const;
+  /// Walks over the keys of a space in their order, as they were when it was made. To be destroyed
+  /// before the store.
+  class Cursor {
+   public:
+    virtual ~Cursor() = default;
+    virtual bool valid() const = 0;
+    virtual ByteView key() const = 0;
+    virtual ByteView value() const = 0;
+    virtual void Next() = 0;
+    /// Why the walk ended, if not at the end of the keys.
+    virtual Status status() const = 0;
+  };
+  /// A cursor at the first key at or after `from`.
+  std::unique_ptr<Cursor> NewCursor(SpaceId space, ByteView from) const;
 
   /// Brings everything written so far to the disk.
   Status Flush();

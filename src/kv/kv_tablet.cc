@@ -30,38 +30,6 @@ struct Current {
   }
 };
 
-/// One walk over rows in memory in key order, newer before older.
-class Overlay {
- public:
-  Overlay(const Changes& newer, const Changes* older, ByteView from)
-      : newer_(newer.lower_bound(from)), newer_end_(newer.end()) {
-    if (older == nullptr) return;
-    older_ = older->lower_bound(from);
-    older_end_ = older->end();
-    has_older_ = true;
-  }
-  /// The least change not taken yet; null at the end.
-  const Changes::value_type* Peek() const {
-    const bool older_left = has_older_ && older_ != older_end_;
-    if (newer_ == newer_end_) return older_left ? &*older_ : nullptr;
-    if (older_left && older_->first < newer_->first) return &*older_;
-    return &*newer_;
-  }
-  void Take() {
-    const Bytes& key = Peek()->first;
-    const bool in_newer = newer_ != newer_end_ && newer_->first == key;
-    if (has_older_ && older_ != older_end_ && older_->first == key) ++older_;
-    if (in_newer) ++newer_;
-  }
-
- private:
-  Changes::const_iterator newer_;
-  Changes::const_iterator newer_end_;
-  Changes::const_iterator older_;
-  Changes::const_iterator older_end_;
-  bool has_older_ = false;
-};
-
 size_t Weight(ByteView key, const std::optional<Bytes>& value) {
   constexpr size_t kNodeBytes = 112;
   return kNodeBytes + key.size() + (value ? value->size() : 0);
@@ -119,27 +87,27 @@ Result<std::vector<std::optional<Bytes>>> KvTablet::Get(std::span<const ByteView
   return values;
 }
 
+KvScan KvTablet::Walk(ByteView from) const {
+  // Borrowed: rows in memory stay as they are while the owner walks.
+  std::vector<std::shared_ptr<const Changes>> layers{{std::shared_ptr<void>(), &active_}};
+  if (frozen_) layers.push_back(frozen_);
+  return KvScan(store_.NewCursor(space_, from), std::move(layers), from);
+}
+
+KvScan KvTablet::NewScan() {
+  if (!frozen_) Freeze();
+  std::vector<std::shared_ptr<const Changes>> layers;
+  if (!active_.empty()) layers.push_back(std::make_shared<const Changes>(active_));
+  if (frozen_) layers.push_back(frozen_);
+  return KvScan(store_.NewCursor(space_, ""), std::move(layers), "");
+}
+
 Status KvTablet::Scan(ByteView from, const Visit& visit) const {
-  Overlay memory(active_, frozen_.get(), from);
-  bool wanted = true;
-  // Visits what memory has before `end`; true when it also knows `end` itself.
-  const auto advance = [&](const ByteView* end) {
-    while (wanted) {
-      const auto* const change = memory.Peek();
-      if (change == nullptr || (end != nullptr && *end < change->first)) return false;
-      const bool same = end != nullptr && change->first == *end;
-      if (change->second) wanted = visit(change->first, *change->second);
-      memory.Take();
-      if (same) return true;
-    }
-    return true;
-  };
-  STROM_TRY(store_.Scan(space_, from, [&](ByteView key, ByteView value) {
-    if (!advance(&key) && wanted) wanted = visit(key, value);
-    return wanted;
-  }));
-  advance(nullptr);
-  return {};
+  KvScan scan = Walk(from);
+  while (true) {
+    STROM_ASSIGN(const bool more, scan.Next());
+    if (!more || !visit(scan.key(), scan.value())) return {};
+  }
 }
 
 Status KvTablet::ScanPrefix(ByteView prefix, const Visit& visit) const {
@@ -353,15 +321,18 @@ Status KvTablet::Apply(const record::LogBatchView& batch) {
   return {};
 }
 
+void KvTablet::Freeze() {
+  if (active_.empty()) return;
+  frozen_ = std::make_shared<const Changes>(std::move(active_));
+  frozen_bytes_ = std::exchange(active_bytes_, 0);
+  frozen_state_ = state_;
+  active_.clear();
+}
+
 std::optional<KvTablet::FlushJob> KvTablet::MakeFlush() {
   if (flushing_) return std::nullopt;
-  if (!frozen_) {
-    if (active_.empty()) return std::nullopt;
-    frozen_ = std::make_shared<const Changes>(std::move(active_));
-    frozen_bytes_ = std::exchange(active_bytes_, 0);
-    frozen_state_ = state_;
-    active_.clear();
-  }
+  if (!frozen_) Freeze();
+  if (!frozen_) return std::nullopt;
   flushing_ = true;
   return FlushJob{&store_, bucket_, frozen_, frozen_state_};
 }

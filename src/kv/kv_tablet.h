@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "kv/kv_scan.h"
 #include "kv/kv_store.h"
 #include "kv/merge/merger.h"
 #include "record/log_batch.h"
@@ -62,6 +63,8 @@ class KvTablet {
   Status Scan(ByteView from, const Visit& visit) const;
   /// Visits the keys that begin with `prefix`.
   Status ScanPrefix(ByteView prefix, const Visit& visit) const;
+  /// A scan that goes on over time and sees the rows of now, those below log_offset().
+  KvScan NewScan();
 
   /// A write of rows to the store as a value. The log below `state.log_offset` must be on the disk
   /// before it runs; tell the tablet with Flushed() or FlushFailed().
@@ -91,6 +94,9 @@ class KvTablet {
   };
   Result<Prepared> PrepareRecords(std::span<const record::KvRecord> records, const Source& source,
                                   const MergeRequest& request);
+  KvScan Walk(ByteView from) const;
+  /// Sets the rows in memory aside for the store, where none are yet.
+  void Freeze();
   /// What memory knows of a key: a value, that it is gone (empty inside), or nothing.
   const std::optional<Bytes>* FindInMemory(ByteView key) const;
   void Put(Bytes key, std::optional<Bytes> value);

@@ -177,33 +177,34 @@ void Aggregate(TableDescriptor& d, const std::string& function, TypeRoot type) {
 
 INSTANTIATE_TEST_SUITE_P(
     CreateKeyTable, Refusals,
-    ::testing::Values(
-        Refusal{"sum of texts", ErrorCode::kInvalidConfig,
-                [](TableDescriptor& d) { Aggregate(d, "sum", TypeRoot::kString); }},
-        Refusal{"unknown function", ErrorCode::kInvalidConfig,
-                [](TableDescriptor& d) { Aggregate(d, "median", TypeRoot::kInt); }},
-        Refusal{"unknown parameter", ErrorCode::kInvalidConfig,
-                [](TableDescriptor& d) {
-                  Aggregate(d, "max", TypeRoot::kInt);
-                  d.schema.columns[1].agg_function->parameters["delimiter"] = ";";
-                }},
-        Refusal{"function without engine", ErrorCode::kInvalidConfig,
-                [](TableDescriptor& d) {
-                  Aggregate(d, "max", TypeRoot::kInt);
-                  d.properties.erase("table.merge-engine");
-                }},
-        Refusal{"function on the key", ErrorCode::kInvalidTable,
-                [](TableDescriptor& d) {
-                  Aggregate(d, "max", TypeRoot::kInt);
-                  d.schema.primary_key.push_back(d.schema.columns[1].name);
-                }},
-        Refusal{"auto-increment text", ErrorCode::kInvalidTable,
-                [](TableDescriptor& d) {
-                  Aggregate(d, "last_value", TypeRoot::kString);
-                  d.schema.auto_increment = {d.schema.columns[1].name};
-                }},
-        Refusal{"auto-increment without key", ErrorCode::kInvalidTable,
-                [](TableDescriptor& d) { d.schema.auto_increment = {d.schema.columns[0].name}; }}));
+    ::testing::Values(Refusal{"sum of texts", ErrorCode::kInvalidConfig,
+                              [](TableDescriptor& d) { Aggregate(d, "sum", TypeRoot::kString); }},
+                      Refusal{"unknown function", ErrorCode::kInvalidConfig,
+                              [](TableDescriptor& d) { Aggregate(d, "median", TypeRoot::kInt); }},
+                      Refusal{"unknown parameter", ErrorCode::kInvalidConfig,
+                              [](TableDescriptor& d) {
+                                Aggregate(d, "max", TypeRoot::kInt);
+                                d.schema.columns[1].agg_function->parameters["delimiter"] = ";";
+                              }},
+                      Refusal{"function without engine", ErrorCode::kInvalidConfig,
+                              [](TableDescriptor& d) {
+                                Aggregate(d, "max", TypeRoot::kInt);
+                                d.properties.erase("table.merge-engine");
+                              }},
+                      Refusal{"function on the key", ErrorCode::kInvalidTable,
+                              [](TableDescriptor& d) {
+                                Aggregate(d, "max", TypeRoot::kInt);
+                                d.schema.primary_key.push_back(d.schema.columns[1].name);
+                              }},
+                      Refusal{"auto-increment text", ErrorCode::kInvalidTable,
+                              [](TableDescriptor& d) {
+                                Aggregate(d, "last_value", TypeRoot::kString);
+                                d.schema.auto_increment = {d.schema.columns[1].name};
+                              }},
+                      Refusal{"auto-increment without key", ErrorCode::kInvalidTable,
+                              [](TableDescriptor& d) {
+                                d.schema.auto_increment = {d.schema.columns[0].name};
+                              }}));
 
 INSTANTIATE_TEST_SUITE_P(
     CreateTable, Refusals,

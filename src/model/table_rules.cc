@@ -80,7 +80,8 @@ Status CheckAggFunctions(const TableDescriptor& descriptor, const TableOptions& 
                  function.type);
     }
     if (!*takes) {
-      return Err(ErrorCode::kInvalidConfig, "column '{}': the aggregate function {} has no form "
+      return Err(ErrorCode::kInvalidConfig,
+                 "column '{}': the aggregate function {} has no form "
                  "for type {}",
                  column.name, function.type, column.type.ToString());
     }

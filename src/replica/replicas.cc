@@ -236,6 +236,7 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
       if (kept || it == mine.replicas_.end()) continue;
       const std::string dir = it->second->log().dir();
       const bool has_keys = it->second->kv() != nullptr;
+      if (has_keys) mine.kv_scans_.CloseAll(bucket);
       if (has_keys) mine.kv_bytes_ -= it->second->kv()->memory_bytes();
       mine.replicas_.erase(it);
       {
@@ -406,6 +407,7 @@ Status Replicas::Close() {
   timers_.clear();
   Status result;
   for (ShardReplicas& shard : by_shard_) {
+    shard.kv_scans_ = KvScans();
     for (auto& [bucket, replica] : shard.replicas_) {
       if (const Status closed = replica->log().Close(); !closed) {
         LogError("close of {}: {}", bucket.ToString(), closed.error().message);

@@ -12,6 +12,7 @@
 #include "io/file_system.h"
 #include "log/checkpoint_file.h"
 #include "meta/view.h"
+#include "replica/kv_scans.h"
 #include "replica/replica.h"
 #include "runtime/loop.h"
 
@@ -27,10 +28,12 @@ class ShardReplicas {
   }
   const std::shared_ptr<const meta::ClusterView>& view() const { return view_; }
   size_t index() const { return index_; }
+  KvScans& kv_scans() { return kv_scans_; }
 
  private:
   friend class Replicas;
   size_t index_ = 0;
+  KvScans kv_scans_;
   size_t kv_bytes_ = 0;  // rows in memory of all key tables
   std::unordered_map<model::TableBucket, std::unique_ptr<Replica>> replicas_;
   std::shared_ptr<const meta::ClusterView> view_;
@@ -62,9 +65,10 @@ class Replicas {
         by_shard_(shards.count()) {}
 
   /// Where ids for auto-increment columns come from: the value of the column's counter before it
-  /// grows by `count`. Called on shards, which wait; once every so many thousand rows. Before Start.
-  using TakeColumnIds = std::function<Result<int64_t>(model::TableId table, int32_t column_id,
-                                                      int64_t count)>;
+  /// grows by `count`. Called on shards, which wait; once every so many thousand rows. Before
+  /// Start.
+  using TakeColumnIds =
+      std::function<Result<int64_t>(model::TableId table, int32_t column_id, int64_t count)>;
   void SetColumnIds(TakeColumnIds take) { take_column_ids_ = std::move(take); }
   /// Opens every replica of `view`, recovering in parallel what was not closed in order. Before the
   /// shards serve anything. Errors: kIo, kCorrupt.

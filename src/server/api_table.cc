@@ -44,6 +44,7 @@ constexpr Api kApis[] = {
     {kAlterClusterConfigs, 0, 0, AlterClusterConfigs},
     {kPrepareLakeTableSnapshot, 0, 0, PrepareLakeTableSnapshot},
     {kGetTableStats, 0, 0, GetTableStats},
+    {kScanKv, 0, 0, ScanKv},
 };
 // clang-format on
 static_assert(std::ranges::is_sorted(kApis, {}, &Api::key));

@@ -119,8 +119,7 @@ Result<int64_t> MetaService::NextWriterId() {
   return next_writer_id_++;
 }
 
-Result<int64_t> MetaService::TakeColumnIds(model::TableId table, int32_t column_id,
-                                           int64_t count) {
+Result<int64_t> MetaService::TakeColumnIds(model::TableId table, int32_t column_id, int64_t count) {
   constexpr std::chrono::seconds kPatience(5);  // the loop may be stopping
   auto taken = std::make_shared<std::promise<Result<int64_t>>>();
   std::future<Result<int64_t>> answer = taken->get_future();

@@ -10,6 +10,7 @@
 #include <arrow/type.h>
 
 #include "base/text.h"
+#include "client/key_reader.h"
 #include "client/lake_snapshot.h"
 #include "lake/file/data_file_reader.h"
 #include "record/arrow_batch.h"
@@ -55,6 +56,18 @@ std::shared_ptr<arrow::Schema> EngineSchema(const model::Schema& schema,
   return arrow::schema(std::move(fields));
 }
 
+/// The columns of `rows`, in order, with the types of `schema`.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> AsEngineRows(
+    const arrow::RecordBatch& rows, const std::shared_ptr<arrow::Schema>& schema) {
+  arrow::ArrayVector columns;
+  for (int i = 0; i < schema->num_fields(); ++i) {
+    auto column = CastTo(rows.column(i), schema->field(i)->type());
+    if (!column) return arrow::Status::Invalid(column.error().message);
+    columns.push_back(std::move(*column));
+  }
+  return arrow::RecordBatch::Make(schema, rows.num_rows(), std::move(columns));
+}
+
 /// Gives batches of a log, one bucket after the other, to a consumer of Arrow.
 class LogBatchReader final : public arrow::RecordBatchReader {
  public:
@@ -87,13 +100,7 @@ class LogBatchReader final : public arrow::RecordBatchReader {
         reader_.reset();
         continue;
       }
-      arrow::ArrayVector columns;
-      for (int i = 0; i < schema_->num_fields(); ++i) {
-        auto column = CastTo((*batch)->rows->column(i), schema_->field(i)->type());
-        if (!column) return arrow::Status::Invalid(column.error().message);
-        columns.push_back(std::move(*column));
-      }
-      *out = arrow::RecordBatch::Make(schema_, (*batch)->rows->num_rows(), std::move(columns));
+      ARROW_ASSIGN_OR_RAISE(*out, AsEngineRows(*(*batch)->rows, schema_));
       return arrow::Status::OK();
     }
   }
@@ -106,6 +113,51 @@ class LogBatchReader final : public arrow::RecordBatchReader {
   const std::shared_ptr<arrow::Schema> schema_;
   size_t next_range_ = 0;
   std::unique_ptr<client::LogReader> reader_;
+};
+
+/// Gives the rows of key buckets, one after the other, to a consumer of Arrow.
+class KeyBatchReader final : public arrow::RecordBatchReader {
+ public:
+  KeyBatchReader(std::unique_ptr<client::Connection> connection,
+                 std::shared_ptr<const client::Table> table,
+                 std::vector<model::TableBucket> buckets, std::vector<int32_t> columns,
+                 std::shared_ptr<arrow::Schema> schema)
+      : connection_(std::move(connection)),
+        table_(std::move(table)),
+        buckets_(std::move(buckets)),
+        columns_(std::move(columns)),
+        schema_(std::move(schema)) {}
+
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
+    *out = nullptr;
+    while (true) {
+      if (!reader_) {
+        if (next_bucket_ == buckets_.size()) return arrow::Status::OK();
+        reader_ = std::make_unique<client::KeyReader>(*connection_, table_,
+                                                      buckets_[next_bucket_++], columns_);
+      }
+      const auto rows = reader_->Next();
+      if (!rows)
+        return arrow::Status::IOError(NameOf(rows.error().code), ": ", rows.error().message);
+      if (!*rows) {
+        reader_.reset();
+        continue;
+      }
+      ARROW_ASSIGN_OR_RAISE(*out, AsEngineRows(**rows, schema_));
+      return arrow::Status::OK();
+    }
+  }
+
+ private:
+  std::unique_ptr<client::Connection> connection_;
+  const std::shared_ptr<const client::Table> table_;
+  const std::vector<model::TableBucket> buckets_;
+  const std::vector<int32_t> columns_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  size_t next_bucket_ = 0;
+  std::unique_ptr<client::KeyReader> reader_;
 };
 
 /// Gives data files to a consumer of Arrow; a column that a file does not have is null.
@@ -255,6 +307,7 @@ std::string Scans::AddScan(Scan scan) {
 }
 
 void Scans::Clear() {
+  reports_.clear();
   const std::lock_guard lock(mutex_);
   scans_.clear();
 }
@@ -284,7 +337,7 @@ void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table,
   }
   if (!others.empty())
     parts.push_back("SELECT " + ColumnList(schema) + " FROM strom_scan(" +
-                    QuoteText(AddScan({table, {}, others})) + ")");
+                    QuoteText(AddScan({table, {}, others, {}})) + ")");
 }
 
 Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& table, bool with_log) {
@@ -315,7 +368,7 @@ Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& tab
     }
     if (!ranges.empty()) {
       parts.push_back("SELECT " + ColumnList(table->info.descriptor.schema) + " FROM strom_scan(" +
-                      QuoteText(AddScan({table, std::move(ranges), {}})) + ")");
+                      QuoteText(AddScan({table, std::move(ranges), {}, {}})) + ")");
     }
   } else if (!lake.snapshot_id) {
     report.note = fmt::format(
@@ -324,6 +377,23 @@ Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& tab
   }
   reports_.push_back(std::move(report));
   return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
+}
+
+/// The server has every row of a key table, so the lake need not be asked.
+Result<std::string> Scans::Keys(const std::shared_ptr<const client::Table>& table) {
+  ScanReport report;
+  report.table = table->info.path.ToString();
+  Scan scan{table, {}, {}, {}};
+  const auto add = [&](model::PartitionId partition) {
+    for (int32_t i = 0; i < table->info.bucket_count(); ++i)
+      scan.buckets.push_back({table->info.table_id, partition, i});
+  };
+  if (!table->info.descriptor.partitioned()) add(model::kNoPartition);
+  for (const auto& [name, id] : table->partitions) add(id);
+  if (scan.buckets.empty()) return EmptySelect(table->info.descriptor.schema);
+  reports_.push_back(std::move(report));
+  return "SELECT " + ColumnList(table->info.descriptor.schema) + " FROM strom_scan(" +
+         QuoteText(AddScan(std::move(scan))) + ")";
 }
 
 Result<std::string> Scans::Snapshots(const client::Table& table) {
@@ -366,8 +436,8 @@ Result<std::optional<std::string>> Scans::Resolve(const model::TablePath& path) 
         base.ToString(), base.ToString());
   }
   if ((*table)->info.descriptor.has_primary_key()) {
-    return Err(ErrorCode::kUnsupported,
-               "table {} has a primary key; this version reads log tables only", base.ToString());
+    STROM_ASSIGN(std::string query, Keys(*table));
+    return query;
   }
   if (snapshots) {
     STROM_ASSIGN(std::string query, Snapshots(**table));
@@ -402,6 +472,10 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
   auto rows = EngineSchema(schema, positions);
   if (!scan.files.empty()) return std::make_shared<FileBatchReader>(scan.files, std::move(rows));
   STROM_ASSIGN(auto connection, client::Connection::Open(connection_.bootstrap()));
+  if (!scan.buckets.empty()) {
+    return std::make_shared<KeyBatchReader>(std::move(connection), scan.table, scan.buckets,
+                                            std::move(positions), std::move(rows));
+  }
   return std::make_shared<LogBatchReader>(std::move(connection), scan.table, scan.ranges,
                                           std::move(positions), std::move(rows));
 }

@@ -16,8 +16,8 @@
 namespace strom::sql {
 
 /// Makes of a table's name the query that stands for it, and reads the parts of it that DuckDB
-/// cannot read by itself: the log, and ORC files. Parquet files are left to DuckDB, which skips row
-/// groups and columns on its own.
+/// cannot read by itself: the log, keys, and ORC files. Parquet files are left to DuckDB, which
+/// skips row groups and columns on its own.
 class Scans {
  public:
   explicit Scans(client::Connection& connection) : connection_(connection) {}
@@ -32,7 +32,7 @@ class Scans {
 
   /// What the queries since the last call will read.
   std::vector<ScanReport> TakeReports() { return std::exchange(reports_, {}); }
-  /// Forgets scans of statements that ended.
+  /// Forgets scans, and what was not told of them, of statements that ended.
   void Clear();
 
  private:
@@ -40,6 +40,7 @@ class Scans {
     std::shared_ptr<const client::Table> table;
     std::vector<client::LogReader::Range> ranges;  // of the log
     std::vector<std::string> files;                // or data files that DuckDB does not read
+    std::vector<model::TableBucket> buckets;       // or all rows of key tables
   };
   struct LakePart {
     std::optional<int64_t> snapshot_id;
@@ -49,6 +50,7 @@ class Scans {
   Result<std::unique_ptr<lake::LakeTable>> OpenLake(const client::Table& table) const;
   Result<LakePart> ReadLake(const client::Table& table) const;
   Result<std::string> Union(const std::shared_ptr<const client::Table>& table, bool with_log);
+  Result<std::string> Keys(const std::shared_ptr<const client::Table>& table);
   Result<std::string> Snapshots(const client::Table& table);
   std::string AddScan(Scan scan);
   Result<Scan> Find(const std::string& id) const;

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "client/append_writer.h"
+#include "client/table_writer.h"
 #include "model/partition.h"
 #include "record/arrow_batch.h"
 #include "sql/engine.h"
@@ -253,27 +253,119 @@ class Session::Inner {
         return Err(ErrorCode::kInvalidArgument, "table {} has no column '{}'",
                    table->info.path.ToString(), name);
     }
-    // DuckDB makes the values; the casts give each its column's type, or say which value does not
-    // fit.
     std::vector<std::string> given = s.columns;
     if (given.empty()) {
       for (const model::Column& column : schema.columns) given.push_back(column.name);
     }
     std::vector<std::string> names;
     for (const std::string& name : given) names.push_back(QuoteName(name));
+    client::TableWriter::Options options;
+    const bool in_part =
+        table->info.descriptor.has_primary_key() && given.size() < schema.columns.size();
+    if (in_part) options.target_columns = PositionsOf(schema, given);
+    return Write(
+        table, std::move(options),
+        CastRows(schema, given) + " FROM (" + s.source + ") AS source(" + Join(names, ", ") + ")",
+        "inserted into");
+  }
+
+  Result<StatementReport> Do(const Update& s, RowSink&) {
+    STROM_ASSIGN(const auto table, KeyTable(s.name, "UPDATE"));
+    const model::Schema& schema = table->info.descriptor.schema;
+    std::map<std::string, std::string> values;  // by column
+    for (const auto& [column, value] : s.assignments) {
+      if (schema.Find(column) < 0)
+        return Err(ErrorCode::kInvalidArgument, "table {} has no column '{}'",
+                   table->info.path.ToString(), column);
+      if (std::ranges::find(schema.primary_key, column) != schema.primary_key.end())
+        return Err(ErrorCode::kUnsupported,
+                   "'{}' is part of the primary key and cannot be changed; delete the row and "
+                   "insert another",
+                   column);
+      if (!values.emplace(column, value).second)
+        return Err(ErrorCode::kInvalidArgument, "column '{}' is set twice", column);
+    }
+    // Only what changes is written, so that other writers' columns stay theirs, unless the table
+    // takes whole rows only.
+    const bool in_part = std::ranges::all_of(schema.columns, [&](const model::Column& column) {
+      return column.type.nullable ||
+             std::ranges::find(schema.primary_key, column.name) != schema.primary_key.end();
+    });
+    std::vector<std::string> given;
     std::vector<std::string> selected;
     for (const model::Column& column : schema.columns) {
-      const std::string type = EngineTypeName(column.type);
-      const bool there = std::ranges::find(given, column.name) != given.end();
-      selected.push_back(
-          fmt::format("CAST({} AS {})", there ? QuoteName(column.name) : "NULL", type));
+      const auto it = values.find(column.name);
+      const bool is_key =
+          std::ranges::find(schema.primary_key, column.name) != schema.primary_key.end();
+      if (in_part && !is_key && it == values.end()) continue;
+      given.push_back(column.name);
+      selected.push_back((it == values.end() ? QuoteName(column.name) : "(" + it->second + ")") +
+                         " AS " + QuoteName(column.name));
     }
-    const std::string query = "SELECT " + Join(selected, ", ") + " FROM (" + s.source +
-                              ") AS source(" + Join(names, ", ") + ")";
+    client::TableWriter::Options options;
+    if (in_part) options.target_columns = PositionsOf(schema, given);
+    return Write(table, std::move(options),
+                 CastRows(schema, given) + " FROM (SELECT " + Join(selected, ", ") +
+                     Source(table->info.path, s.where) + ") AS source",
+                 "updated in");
+  }
 
-    STROM_ASSIGN(const auto writer, client::AppendWriter::Open(*connection_, table));
-    const auto target = record::ToArrowSchema(schema);
-    Batcher batcher([&](const arrow::RecordBatch& rows) { return writer->Append(rows); });
+  Result<StatementReport> Do(const Delete& s, RowSink&) {
+    STROM_ASSIGN(const auto table, KeyTable(s.name, "DELETE"));
+    const model::Schema& schema = table->info.descriptor.schema;
+    std::vector<std::string> keys;
+    for (const std::string& name : schema.primary_key) keys.push_back(QuoteName(name));
+    client::TableWriter::Options options;
+    options.deletes = true;
+    return Write(table, std::move(options),
+                 CastRows(schema, schema.primary_key) + " FROM (SELECT " + Join(keys, ", ") +
+                     Source(table->info.path, s.where) + ") AS source",
+                 "deleted from");
+  }
+
+  Result<std::shared_ptr<const client::Table>> KeyTable(const TableName& name, const char* verb) {
+    STROM_ASSIGN(auto table, connection_->GetTable(PathOf(name)));
+    if (!table->info.descriptor.has_primary_key()) {
+      return Err(ErrorCode::kUnsupported,
+                 "{} needs a table with a primary key; rows of {} can only be appended", verb,
+                 table->info.path.ToString());
+    }
+    return table;
+  }
+
+  static std::string Source(const model::TablePath& path, const std::string& where) {
+    return " FROM " + QuoteName(path.database) + "." + QuoteName(path.table) +
+           (where.empty() ? "" : " WHERE " + where);
+  }
+
+  static std::vector<int32_t> PositionsOf(const model::Schema& schema,
+                                          const std::vector<std::string>& names) {
+    const std::vector<int> positions = schema.Positions(names);
+    std::vector<int32_t> sorted(positions.begin(), positions.end());
+    std::ranges::sort(sorted);
+    return sorted;
+  }
+
+  /// "SELECT CAST(..), ..": the table's columns in order, null where `given` does not have them.
+  /// DuckDB makes the values; the casts give each its column's type, or say which does not fit.
+  static std::string CastRows(const model::Schema& schema, const std::vector<std::string>& given) {
+    std::vector<std::string> selected;
+    for (const model::Column& column : schema.columns) {
+      const bool there = std::ranges::find(given, column.name) != given.end();
+      selected.push_back(fmt::format("CAST({} AS {})", there ? QuoteName(column.name) : "NULL",
+                                     EngineTypeName(column.type)));
+    }
+    return "SELECT " + Join(selected, ", ");
+  }
+
+  /// Writes the rows of a query that has the table's columns.
+  Result<StatementReport> Write(const std::shared_ptr<const client::Table>& table,
+                                client::TableWriter::Options options, const std::string& query,
+                                const char* done) {
+    STROM_ASSIGN(const auto writer,
+                 client::TableWriter::Open(*connection_, table, std::move(options)));
+    const auto target = record::ToArrowSchema(table->info.descriptor.schema);
+    Batcher batcher([&](const arrow::RecordBatch& rows) { return writer->Write(rows); });
     STROM_TRY(
         engine_->RunToArrow(query, [&](const std::shared_ptr<arrow::RecordBatch>& batch) -> Status {
           arrow::ArrayVector columns;
@@ -286,8 +378,8 @@ class Session::Inner {
         }));
     STROM_TRY(batcher.Flush());
     STROM_TRY(writer->Flush());
-    StatementReport report = Said(fmt::format(
-        "{} rows inserted into {}", writer->rows_acknowledged(), table->info.path.ToString()));
+    StatementReport report = Said(fmt::format("{} rows {} {}", writer->rows_acknowledged(), done,
+                                              table->info.path.ToString()));
     report.rows = writer->rows_acknowledged();
     report.scans = scans_.TakeReports();
     return report;

@@ -107,6 +107,11 @@ class Parser {
   Result<Statement> ParseAlter();
   Result<Statement> ParseShow();
   Result<Statement> ParseInsert();
+  Result<Statement> ParseUpdate();
+  Result<Statement> ParseDelete();
+  /// The text up to the next of `ends` outside parentheses, or to the end; at least one token.
+  Result<std::string> Expression(std::initializer_list<std::string_view> ends);
+  Result<std::string> Where();
   Result<std::vector<std::pair<std::string, std::string>>> PartitionSpec();
   Statement AsQuery() const { return Query{ToDuckDb(source_, tokens_)}; }
 
@@ -470,6 +475,50 @@ Result<Statement> Parser::ParseInsert() {
   return insert;
 }
 
+Result<std::string> Parser::Expression(std::initializer_list<std::string_view> ends) {
+  const size_t begin = at_;
+  for (int depth = 0; Here().kind != Token::Kind::kEnd; ++at_) {
+    if (depth == 0 && std::ranges::any_of(ends, [&](auto word) { return Here().Is(word); })) break;
+    if (Here().Is("(")) ++depth;
+    if (Here().Is(")")) --depth;
+  }
+  if (at_ == begin) return Unexpected("an expression");
+  std::vector<Token> part(tokens_.begin() + static_cast<std::ptrdiff_t>(begin),
+                          tokens_.begin() + static_cast<std::ptrdiff_t>(at_));
+  return ToDuckDb(source_, part);
+}
+
+Result<std::string> Parser::Where() {
+  if (!Accept("WHERE")) return std::string();
+  return Expression({});
+}
+
+Result<Statement> Parser::ParseUpdate() {
+  ++at_;
+  Update update;
+  STROM_ASSIGN(update.name, Table());
+  STROM_TRY(Expect("SET"));
+  do {
+    STROM_ASSIGN(std::string column, Name("a column name"));
+    STROM_TRY(Expect("="));
+    STROM_ASSIGN(std::string value, Expression({",", "WHERE"}));
+    update.assignments.emplace_back(std::move(column), std::move(value));
+  } while (Accept(","));
+  STROM_ASSIGN(update.where, Where());
+  STROM_TRY(ExpectEnd());
+  return update;
+}
+
+Result<Statement> Parser::ParseDelete() {
+  ++at_;
+  Delete erase;
+  STROM_TRY(Expect("FROM"));
+  STROM_ASSIGN(erase.name, Table());
+  STROM_ASSIGN(erase.where, Where());
+  STROM_TRY(ExpectEnd());
+  return erase;
+}
+
 Result<Statement> Parser::Parse() {
   const Token& first = Here();
   if (first.Is("CREATE")) return ParseCreate();
@@ -477,9 +526,10 @@ Result<Statement> Parser::Parse() {
   if (first.Is("ALTER")) return ParseAlter();
   if (first.Is("SHOW")) return ParseShow();
   if (first.Is("INSERT")) return ParseInsert();
-  if (first.Is("UPDATE") || first.Is("DELETE") || first.Is("TRUNCATE") || first.Is("MERGE")) {
-    return Err(ErrorCode::kUnsupported,
-               "{} needs a primary key table, which strom sql cannot change yet",
+  if (first.Is("UPDATE")) return ParseUpdate();
+  if (first.Is("DELETE")) return ParseDelete();
+  if (first.Is("TRUNCATE") || first.Is("MERGE")) {
+    return Err(ErrorCode::kUnsupported, "{} is not supported; there are UPDATE and DELETE",
                ToUpper(first.text));
   }
   if (first.Is("DESCRIBE") || first.Is("DESC")) {

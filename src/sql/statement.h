@@ -69,13 +69,24 @@ struct Insert {
   std::vector<std::string> columns;
   std::string source;
 };  // source in DuckDB's spelling
+/// Expressions are in DuckDB's spelling; an empty `where` means every row.
+struct Update {
+  TableName name;
+  std::vector<std::pair<std::string, std::string>> assignments;  // column, expression
+  std::string where;
+};
+struct Delete {
+  TableName name;
+  std::string where;
+};
 /// Everything else, in DuckDB's spelling.
 struct Query {
   std::string text;
 };
 
-using Statement = std::variant<CreateDatabase, DropDatabase, CreateTable, DropTable, AlterOptions,
-                               AddColumns, AlterPartition, Show, Describe, Use, Set, Insert, Query>;
+using Statement =
+    std::variant<CreateDatabase, DropDatabase, CreateTable, DropTable, AlterOptions, AddColumns,
+                 AlterPartition, Show, Describe, Use, Set, Insert, Update, Delete, Query>;
 
 /// Reads one statement. What Strom does not do is refused by name. Errors: kInvalidArgument,
 /// kUnsupported.

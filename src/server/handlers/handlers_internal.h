@@ -38,6 +38,7 @@ void GetTableStats(Server& server, Call call);
 void PutKv(Server& server, Call call);
 void Lookup(Server& server, Call call);
 void PrefixLookup(Server& server, Call call);
+void ScanKv(Server& server, Call call);
 
 void DescribeClusterConfigs(Server& server, Call call);
 void AlterClusterConfigs(Server& server, Call call);

@@ -102,4 +102,121 @@ void PrefixLookup(Server& server, Call call) {
       });
 }
 
+namespace {
+
+constexpr int32_t kMaxScanBytes = 10 << 20;
+
+/// Fills one answer from a scan, at least one row; true when rows are left.
+Result<bool> ReadSome(replica::KvScans::Scan& scan, int32_t batch_bytes, SharedBytes& records) {
+  record::ValueBatchBuilder batch;
+  const auto limit = static_cast<size_t>(std::min(batch_bytes, kMaxScanBytes));
+  bool more = true;
+  while (scan.rows_left > 0) {
+    if (!scan.stepped) {
+      STROM_ASSIGN(more, scan.rows.Next());
+      if (!more) break;
+      scan.stepped = true;
+    }
+    const ByteView value = scan.rows.value();
+    if (batch.record_count() > 0 && batch.bytes() + value.size() > limit) break;
+    batch.Append(value);
+    scan.stepped = false;
+    --scan.rows_left;
+  }
+  records = SharedBytes::Own(batch.Build());
+  return more && scan.rows_left > 0;
+}
+
+Status OpenScan(Server& server, replica::ShardReplicas& shard, const model::TableBucket& bucket,
+                const wire::ScanKvRequest& request, wire::ScanKvResponse& response) {
+  STROM_ASSIGN(const Here here, FindKeys(shard, bucket));
+  kv::KvTablet& keys = *here.replica.kv();
+  response.log_offset = keys.log_offset();
+  STROM_ASSIGN(const auto opened,
+               shard.kv_scans().Open(shard.index(), bucket, keys.NewScan(), server.clock().Now()));
+  const auto& [id, scan] = opened;
+  if (const int64_t limit = request.bucket_scan_req->limit.value_or(0); limit > 0)
+    scan->rows_left = limit;
+  const auto more = ReadSome(*scan, *request.batch_size_bytes, response.records.emplace());
+  response.has_more_results = more && *more;
+  if (*response.has_more_results) {
+    response.scanner_id = SharedBytes::Own(id);
+  } else {
+    shard.kv_scans().Close(id);
+  }
+  return more ? Status() : std::unexpected(more.error());
+}
+
+Status ContinueScan(Server& server, replica::ShardReplicas& shard,
+                    const wire::ScanKvRequest& request, wire::ScanKvResponse& response) {
+  replica::KvScans& scans = shard.kv_scans();
+  const ByteView id = request.scanner_id->view();
+  response.has_more_results = false;
+  if (request.close_scanner.value_or(false)) {
+    scans.Close(id);
+    return {};
+  }
+  STROM_ASSIGN(replica::KvScans::Scan* const scan, scans.Find(id, server.clock().Now()));
+  if (request.call_seq_id != scan->next_call) {
+    const int32_t expected = scan->next_call;
+    scans.Close(id);
+    return Err(ErrorCode::kInvalidScanRequest, "call {} of the scan was expected, {} came",
+               expected, request.call_seq_id.value_or(-1));
+  }
+  const auto more = ReadSome(*scan, *request.batch_size_bytes, response.records.emplace());
+  ++scan->next_call;
+  response.has_more_results = more && *more;
+  if (*response.has_more_results) {
+    response.scanner_id = request.scanner_id;
+  } else {
+    scans.Close(id);
+  }
+  return more ? Status() : std::unexpected(more.error());
+}
+
+Status CheckScan(const wire::ScanKvRequest& request) {
+  if (request.bucket_scan_req.has_value() == request.scanner_id.has_value()) {
+    return Err(ErrorCode::kInvalidScanRequest, "a scan needs either a bucket or a scanner id");
+  }
+  if (!request.close_scanner.value_or(false) && request.batch_size_bytes.value_or(0) <= 0) {
+    return Err(ErrorCode::kInvalidScanRequest, "batch_size_bytes must be more than 0");
+  }
+  return {};
+}
+
+}  // namespace
+
+void ScanKv(Server& server, Call call) {
+  auto request = call.Decode<wire::ScanKvRequest>();
+  if (!request) return call.Fail(request.error());
+  Status valid = CheckScan(*request);
+  size_t shard = 0;
+  model::TableBucket bucket;
+  if (valid && request->bucket_scan_req) {
+    bucket = BucketOf(request->bucket_scan_req->table_id, *request->bucket_scan_req);
+    shard = server.replicas().OwnerOf(bucket);
+  } else if (valid) {
+    shard = replica::KvScans::ShardOf(request->scanner_id->view()).value_or(SIZE_MAX);
+    if (shard >= server.replicas().shard_count())
+      valid = Err(ErrorCode::kUnknownScannerId, "no such scan is open");
+  }
+  runtime::Loop& home = call.loop();
+  auto scan = std::make_shared<Pending<wire::ScanKvRequest>>(std::move(call), std::move(*request));
+  if (!valid) {  // errors of a scan are fields of its answer
+    SetError(scan->response, valid.error());
+    return scan->Reply();
+  }
+  server.replicas().LoopOf(shard).Run([&server, &home, scan, shard, bucket] {
+    replica::ShardReplicas& here = server.replicas().at(shard);
+    const Status done = scan->request.bucket_scan_req
+                            ? OpenScan(server, here, bucket, scan->request, scan->response)
+                            : ContinueScan(server, here, scan->request, scan->response);
+    if (!done) {
+      scan->response = {};
+      SetError(scan->response, done.error());
+    }
+    home.Run([scan] { scan->Reply(); });
+  });
+}
+
 }  // namespace strom::server
