@@ -12,6 +12,18 @@
 //
 // appends one row and polls it, again and again;
 //
+//   load upsert HOST:PORT TABLE connections rows_per_batch batches keys seed
+//
+// puts rows of about 100 bytes under random ones of `keys` keys, each connection into one bucket;
+//
+//   load lookup HOST:PORT TABLE connections in_flight keys_per_request requests keys
+//
+// looks random keys up;
+//
+//   load prefix HOST:PORT TABLE requests groups
+//
+// looks up all rows of random first key columns;
+//
 //   load ceiling MiB
 //
 // measures memcpy, CRC, page-cache append and a loopback echo;
@@ -23,6 +35,8 @@
 #include <chrono>
 #include <cstdio>
 #include <deque>
+#include <map>
+#include <random>
 #include <thread>
 
 #include <arpa/inet.h>
@@ -43,6 +57,8 @@
 #include "client/connection.h"
 #include "client/log_reader.h"
 #include "record/arrow_batch.h"
+#include "record/key.h"
+#include "record/kv_batch.h"
 
 namespace {
 
@@ -173,6 +189,162 @@ void Fetch(const std::vector<std::string>& args) {
   }
   std::printf("{\"bytes\": %lld, \"seconds\": %.4f}\n", static_cast<long long>(bytes),
               Seconds() - begun);
+}
+
+/// The key columns of row `i`: the first alone for tables with one, else i / 100 and i.
+record::Row KeyOf(const std::vector<model::DataType>& types, int64_t i) {
+  record::Row key;
+  if (types.size() == 2) key.push_back({i / 100});
+  key.push_back({i});
+  return key;
+}
+
+struct KeyTable {
+  std::shared_ptr<const client::Table> table;
+  record::KeyEncoding encoding;
+  std::vector<model::DataType> key_types;
+  std::vector<model::DataType> types;
+};
+
+KeyTable OpenKeys(const std::vector<std::string>& args) {
+  const auto connection = Must(client::Connection::Open(args[0]));
+  KeyTable keys{Must(connection->GetTable(PathOf(args[1]))), {}, {}, {}};
+  const model::TableInfo& info = keys.table->info;
+  keys.encoding = record::KvKeyEncoding(info.descriptor, info.options);
+  const model::Schema& schema = info.descriptor.schema;
+  for (const int c : schema.Positions(schema.primary_key))
+    keys.key_types.push_back(schema.columns[static_cast<size_t>(c)].type);
+  for (const model::Column& column : schema.columns) keys.types.push_back(column.type);
+  return keys;
+}
+
+int32_t BucketOfKey(const KeyTable& keys, const record::Row& key) {
+  const model::TableInfo& info = keys.table->info;
+  const size_t columns = info.descriptor.bucket_keys.size();
+  const record::Types types(keys.key_types.data(), columns);
+  const record::Row bucket_key(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(columns));
+  const Bytes encoded =
+      Must(record::EncodeBucketKey(info.options.lake_format, types, bucket_key));
+  return Must(record::BucketOf(info.options.lake_format, encoded, info.bucket_count()));
+}
+
+void Upsert(const std::vector<std::string>& args) {
+  const auto number = [&](size_t i) { return std::stoll(args.at(i)); };
+  const int64_t connections = number(2);
+  const int64_t rows = number(3);
+  const int64_t batches = number(4);
+  const int64_t key_count = number(5);
+  const KeyTable keys = OpenKeys(args);
+  const std::string pad(80, 'x');
+  const double begun = Seconds();
+  std::vector<std::thread> threads;
+  for (int64_t c = 0; c < connections; ++c) {
+    threads.emplace_back([&, c] {
+      const auto connection = Must(client::Connection::Open(args[0]));
+      std::mt19937_64 random(static_cast<uint64_t>(number(6) * 1000 + c));
+      std::deque<int32_t> waiting;
+      const auto await = [&] {
+        const auto answer = Must(connection->Await<wire::PutKvResponse>(waiting.front()));
+        waiting.pop_front();
+        for (const auto& bucket : answer.buckets_resp) Must(client::ErrorIn(bucket));
+      };
+      for (int64_t b = 0; b < batches / connections; ++b) {
+        std::map<int32_t, record::KvBatchBuilder> by_bucket;
+        for (int64_t r = 0; r < rows; ++r) {
+          const auto i = static_cast<int64_t>(random() % static_cast<uint64_t>(key_count));
+          record::Row row = KeyOf(keys.key_types, i);
+          const Bytes key = Must(record::EncodeKey(keys.encoding, keys.key_types, row));
+          const int32_t bucket = BucketOfKey(keys, row);
+          row.push_back({pad});
+          const Bytes encoded = Must(record::EncodeCompactedRow(keys.types, row));
+          by_bucket[bucket].Append({key, ByteView(encoded)});
+        }
+        wire::PutKvRequest request;
+        request.acks = -1;
+        request.table_id = keys.table->info.table_id;
+        request.timeout_ms = 30'000;
+        for (auto& [bucket, batch] : by_bucket)
+          request.buckets_req.push_back({std::nullopt, bucket, SharedBytes::Own(batch.Build({}))});
+        if (waiting.size() == 4) await();
+        waiting.push_back(Must(connection->Submit(request)));
+      }
+      while (!waiting.empty()) await();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::printf("{\"rows\": %lld, \"seconds\": %.4f}\n",
+              static_cast<long long>(batches / connections * connections * rows),
+              Seconds() - begun);
+}
+
+void Lookup(const std::vector<std::string>& args) {
+  const auto number = [&](size_t i) { return std::stoll(args.at(i)); };
+  const int64_t connections = number(2);
+  const auto in_flight = static_cast<size_t>(number(3));
+  const int64_t per_request = number(4);
+  const int64_t requests = number(5);
+  const int64_t key_count = number(6);
+  const KeyTable keys = OpenKeys(args);
+  std::vector<std::vector<double>> micros(static_cast<size_t>(connections));
+  std::vector<std::thread> threads;
+  for (int64_t c = 0; c < connections; ++c) {
+    threads.emplace_back([&, c] {
+      const auto connection = Must(client::Connection::Open(args[0]));
+      std::mt19937_64 random(static_cast<uint64_t>(c));
+      std::deque<std::pair<int32_t, double>> waiting;
+      const auto await = [&] {
+        const auto answer = Must(connection->Await<wire::LookupResponse>(waiting.front().first));
+        micros[static_cast<size_t>(c)].push_back((Seconds() - waiting.front().second) * 1e6);
+        waiting.pop_front();
+        for (const auto& bucket : answer.buckets_resp) Must(client::ErrorIn(bucket));
+      };
+      for (int64_t n = 0; n < requests / connections; ++n) {
+        std::map<int32_t, std::vector<SharedBytes>> by_bucket;
+        for (int64_t k = 0; k < per_request; ++k) {
+          const auto i = static_cast<int64_t>(random() % static_cast<uint64_t>(key_count));
+          const record::Row key = KeyOf(keys.key_types, i);
+          by_bucket[BucketOfKey(keys, key)].push_back(
+              SharedBytes::Own(Must(record::EncodeKey(keys.encoding, keys.key_types, key))));
+        }
+        wire::LookupRequest request;
+        request.table_id = keys.table->info.table_id;
+        for (auto& [bucket, some] : by_bucket)
+          request.buckets_req.push_back({std::nullopt, bucket, std::move(some), std::nullopt});
+        if (waiting.size() == in_flight) await();
+        waiting.emplace_back(Must(connection->Submit(request)), Seconds());
+      }
+      while (!waiting.empty()) await();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::vector<double> all;
+  for (const auto& some : micros) all.insert(all.end(), some.begin(), some.end());
+  std::ranges::sort(all);
+  std::printf("{\"requests\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f}\n", all.size(),
+              all[all.size() / 2], all[all.size() * 99 / 100]);
+}
+
+void Prefix(const std::vector<std::string>& args) {
+  const KeyTable keys = OpenKeys(args);
+  const auto connection = Must(client::Connection::Open(args[0]));
+  std::mt19937_64 random(1);
+  const auto groups = static_cast<uint64_t>(std::stoll(args[3]));
+  int64_t rows = 0;
+  for (int64_t n = 0; n < std::stoll(args[2]); ++n) {
+    const record::Row key{{static_cast<int64_t>(random() % groups)}};
+    const record::Types types(keys.key_types.data(), 1);
+    wire::PrefixLookupRequest request;
+    request.table_id = keys.table->info.table_id;
+    request.buckets_req.push_back(
+        {std::nullopt, BucketOfKey(keys, key),
+         {SharedBytes::Own(Must(record::EncodeKey(keys.encoding, types, key)))}});
+    const auto answer = Must(connection->Call(request));
+    for (const auto& bucket : answer.buckets_resp) {
+      Must(client::ErrorIn(bucket));
+      for (const auto& list : bucket.value_lists) rows += static_cast<int64_t>(list.values.size());
+    }
+  }
+  std::printf("{\"rows\": %lld}\n", static_cast<long long>(rows));
 }
 
 void PingPong(const std::vector<std::string>& args) {
@@ -328,6 +500,12 @@ int main(int argc, char** argv) {
     Fetch(args);
   else if (what == "pingpong" && args.size() == 3)
     PingPong(args);
+  else if (what == "upsert" && args.size() == 7)
+    Upsert(args);
+  else if (what == "lookup" && args.size() == 7)
+    Lookup(args);
+  else if (what == "prefix" && args.size() == 4)
+    Prefix(args);
   else if (what == "ceiling" && args.size() == 1)
     Ceiling(args);
   else if (what == "parquet" && args.size() >= 2)

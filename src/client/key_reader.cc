@@ -68,12 +68,10 @@ Result<const KeyReader::Layout*> KeyReader::LayoutOf(int32_t schema_id) {
   STROM_ASSIGN(const auto schema, connection_.GetSchema(*table_, schema_id));
   for (const model::Column& column : schema->columns) it->second.types.push_back(column.type);
   for (const int32_t position : columns_) {
-    const int32_t id =
-        table_->info.descriptor.schema.columns[static_cast<size_t>(position)].id;
+    const int32_t id = table_->info.descriptor.schema.columns[static_cast<size_t>(position)].id;
     const auto found = std::ranges::find(schema->columns, id, &model::Column::id);
-    it->second.sources.push_back(found == schema->columns.end()
-                                     ? -1
-                                     : static_cast<int>(found - schema->columns.begin()));
+    it->second.sources.push_back(
+        found == schema->columns.end() ? -1 : static_cast<int>(found - schema->columns.begin()));
   }
   return &it->second;
 }
@@ -87,16 +85,15 @@ Result<std::shared_ptr<arrow::RecordBatch>> KeyReader::Decode(ByteView values) {
   for (const ByteView value : all) {
     STROM_ASSIGN(const record::StoredValue stored, record::DecodeStoredValue(value));
     STROM_ASSIGN(const Layout* const layout, LayoutOf(stored.schema_id));
-    STROM_ASSIGN(const record::Row row, indexed
-                                            ? record::DecodeIndexedRow(layout->types, stored.row)
-                                            : record::DecodeCompactedRow(layout->types, stored.row));
+    STROM_ASSIGN(const record::Row row,
+                 indexed ? record::DecodeIndexedRow(layout->types, stored.row)
+                         : record::DecodeCompactedRow(layout->types, stored.row));
     for (size_t i = 0; i < columns_.size(); ++i) {
       const int source = layout->sources[i];
       arrow::ArrayBuilder& column = *(*builder)->GetField(static_cast<int>(i));
-      STROM_TRY(source < 0
-                    ? record::FromArrow(column.AppendNull(), "build rows")
-                    : record::AppendValue(layout->types[static_cast<size_t>(source)],
-                                          row[static_cast<size_t>(source)], column));
+      STROM_TRY(source < 0 ? record::FromArrow(column.AppendNull(), "build rows")
+                           : record::AppendValue(layout->types[static_cast<size_t>(source)],
+                                                 row[static_cast<size_t>(source)], column));
     }
   }
   if (columns_.empty()) {

@@ -1,44 +1,49 @@
 #include "kv/kv_scan.h"
 
+#include <algorithm>
+
 namespace strom::kv {
 
 KvScan::KvScan(std::unique_ptr<KvStore::Cursor> store,
-               std::vector<std::shared_ptr<const Changes>> layers, ByteView from)
-    : store_(std::move(store)) {
-  for (auto& rows : layers) {
-    const auto at = rows->lower_bound(from);
-    layers_.push_back({std::move(rows), at});
+               std::vector<std::shared_ptr<const RowBuffer>> buffers, ByteView from)
+    : buffers_(std::move(buffers)), store_(std::move(store)) {
+  for (const auto& buffer : buffers_) {
+    for (const SortedChanges& run : buffer->Runs()) {
+      const auto at = std::ranges::lower_bound(
+          run, from, {}, [](const Change* c) -> ByteView { return c->first; });
+      if (at != run.end()) runs_.push_back({std::span(at, run.end())});
+    }
   }
 }
 
 Result<bool> KvScan::Next() {
   if (std::exchange(on_store_, false)) store_->Next();
   while (true) {
-    // The least key of all, and the newest layer that has it.
-    const Layer* newest = nullptr;
-    for (const Layer& layer : layers_) {
-      if (layer.left() && (newest == nullptr || layer.at->first < newest->at->first))
-        newest = &layer;
+    // The least key of all, and the newest run that has it.
+    const Run* newest = nullptr;
+    for (const Run& run : runs_) {
+      if (newest == nullptr || run.key() < newest->key()) newest = &run;
     }
     const bool in_store = store_->valid();
     if (newest == nullptr && !in_store) {
       STROM_TRY(store_->status());
       return false;
     }
-    if (newest == nullptr || (in_store && store_->key() < newest->at->first)) {
+    if (newest == nullptr || (in_store && store_->key() < newest->key())) {
       key_ = store_->key();
       value_ = store_->value();
       on_store_ = true;
       return true;
     }
-    key_ = newest->at->first;
-    const std::optional<Bytes>& row = newest->at->second;
+    const Change& change = *newest->left.front();
+    key_ = change.first;
     if (in_store && store_->key() == key_) store_->Next();
-    for (Layer& layer : layers_) {
-      if (layer.left() && layer.at->first == key_) ++layer.at;
+    for (Run& run : runs_) {
+      if (run.key() == key_) run.left = run.left.subspan(1);
     }
-    if (!row) continue;  // deleted
-    value_ = *row;
+    std::erase_if(runs_, [](const Run& run) { return run.left.empty(); });
+    if (!change.second) continue;  // deleted
+    value_ = *change.second;
     return true;
   }
 }

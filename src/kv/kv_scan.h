@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "kv/kv_store.h"
@@ -7,12 +8,12 @@
 namespace strom::kv {
 
 /// Walks over the keys of a bucket in their order: what the store has, under what memory knows
-/// better. As they were when it was made, if the layers do not change meanwhile.
+/// better. As they were when it was made, if the buffers do not change meanwhile.
 class KvScan {
  public:
-  /// `layers`: rows in memory, the newest first.
-  KvScan(std::unique_ptr<KvStore::Cursor> store, std::vector<std::shared_ptr<const Changes>> layers,
-         ByteView from);
+  /// `buffers`: rows in memory, the newest first.
+  KvScan(std::unique_ptr<KvStore::Cursor> store,
+         std::vector<std::shared_ptr<const RowBuffer>> buffers, ByteView from);
 
   /// Steps to the next key that has a row; false at the end. Errors: kIo, kCorrupt.
   Result<bool> Next();
@@ -21,13 +22,14 @@ class KvScan {
   ByteView value() const { return value_; }
 
  private:
-  struct Layer {
-    std::shared_ptr<const Changes> rows;
-    Changes::const_iterator at;
-    bool left() const { return at != rows->end(); }
+  /// What is left of one sorted run of a buffer.
+  struct Run {
+    std::span<const Change* const> left;
+    const Bytes& key() const { return left.front()->first; }
   };
+  const std::vector<std::shared_ptr<const RowBuffer>> buffers_;  // keep the runs alive
+  std::vector<Run> runs_;                                        // of newer buffers first
   std::unique_ptr<KvStore::Cursor> store_;
-  std::vector<Layer> layers_;
   bool on_store_ = false;  // the row given out is the store's, which has not stepped on yet
   ByteView key_;
   ByteView value_;

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "kv/row_buffer.h"
 #include "model/ids.h"
 
 namespace strom::kv {
@@ -20,9 +21,6 @@ struct SpaceState {
   int64_t row_count = 0;
   bool operator==(const SpaceState&) const = default;
 };
-
-/// The key of a change and its new value; nothing removes the key.
-using Changes = std::map<Bytes, std::optional<Bytes>, std::less<>>;
 
 /// The keys of all buckets of a server, in one RocksDB: a bucket is a space, a prefix of four bytes
 /// (docs/decisions/006). So memory has one budget, an empty bucket costs a record, and opening ten
@@ -55,8 +53,7 @@ class KvStore {
   /// The buckets that have a space.
   std::vector<model::TableBucket> Spaces() const;
 
-  /// Writes changes and the new state of a space in one step. Ordered changes cost a fifth of
-  /// unordered ones, which is why they come in a map.
+  /// Writes changes, in the order of their keys, and the new state of a space in one step.
   Status Write(const model::TableBucket& bucket, const Changes& changes, const SpaceState& state);
 
   /// The value of each of `keys`, which are sorted; absent when there is none.

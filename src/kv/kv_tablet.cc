@@ -30,11 +30,6 @@ struct Current {
   }
 };
 
-size_t Weight(ByteView key, const std::optional<Bytes>& value) {
-  constexpr size_t kNodeBytes = 112;
-  return kNodeBytes + key.size() + (value ? value->size() : 0);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<KvTablet>> KvTablet::Open(KvStore& store, const model::TableBucket& bucket,
@@ -49,23 +44,8 @@ std::optional<int64_t> KvTablet::row_count() const {
 }
 
 const std::optional<Bytes>* KvTablet::FindInMemory(ByteView key) const {
-  if (const auto it = active_.find(key); it != active_.end()) return &it->second;
-  if (frozen_) {
-    if (const auto it = frozen_->find(key); it != frozen_->end()) return &it->second;
-  }
-  return nullptr;
-}
-
-void KvTablet::Put(Bytes key, std::optional<Bytes> value) {
-  const auto it = active_.lower_bound(key);
-  if (it != active_.end() && it->first == key) {
-    active_bytes_ -= Weight(it->first, it->second);
-    it->second = std::move(value);
-    active_bytes_ += Weight(it->first, it->second);
-    return;
-  }
-  active_bytes_ += Weight(key, value);
-  active_.emplace_hint(it, std::move(key), std::move(value));
+  if (const auto* const known = active_.Find(key)) return known;
+  return frozen_ ? frozen_->Find(key) : nullptr;
 }
 
 Result<std::vector<std::optional<Bytes>>> KvTablet::Get(std::span<const ByteView> keys) const {
@@ -89,17 +69,21 @@ Result<std::vector<std::optional<Bytes>>> KvTablet::Get(std::span<const ByteView
 
 KvScan KvTablet::Walk(ByteView from) const {
   // Borrowed: rows in memory stay as they are while the owner walks.
-  std::vector<std::shared_ptr<const Changes>> layers{{std::shared_ptr<void>(), &active_}};
-  if (frozen_) layers.push_back(frozen_);
-  return KvScan(store_.NewCursor(space_, from), std::move(layers), from);
+  std::vector<std::shared_ptr<const RowBuffer>> buffers{{std::shared_ptr<void>(), &active_}};
+  if (frozen_) buffers.push_back(frozen_);
+  return KvScan(store_.NewCursor(space_, from), std::move(buffers), from);
 }
 
 KvScan KvTablet::NewScan() {
   if (!frozen_) Freeze();
-  std::vector<std::shared_ptr<const Changes>> layers;
-  if (!active_.empty()) layers.push_back(std::make_shared<const Changes>(active_));
-  if (frozen_) layers.push_back(frozen_);
-  return KvScan(store_.NewCursor(space_, ""), std::move(layers), "");
+  std::vector<std::shared_ptr<const RowBuffer>> buffers;
+  if (!active_.empty()) {
+    auto copy = std::make_shared<RowBuffer>();
+    for (const auto& [key, value] : active_.rows()) copy->Put(key, value);
+    buffers.push_back(std::move(copy));
+  }
+  if (frozen_) buffers.push_back(frozen_);
+  return KvScan(store_.NewCursor(space_, ""), std::move(buffers), "");
 }
 
 Status KvTablet::Scan(ByteView from, const Visit& visit) const {
@@ -263,8 +247,8 @@ Result<KvTablet::Prepared> KvTablet::PrepareRecords(std::span<const KvRecord> re
   STROM_ASSIGN(prepared.changelog, changelog.Build(source.writer_id, source.sequence));
   for (auto& [key, now] : current) {
     if (!now.changed) continue;
-    prepared.changes.emplace(Bytes(key),
-                             now.value ? std::optional(std::move(now.owned)) : std::nullopt);
+    prepared.changes.emplace_back(Bytes(key),
+                                  now.value ? std::optional(std::move(now.owned)) : std::nullopt);
   }
   return prepared;
 }
@@ -289,10 +273,7 @@ Status KvTablet::FillAutoIncrement(Row& row) {
 }
 
 void KvTablet::Commit(Prepared prepared, int64_t end_offset) {
-  while (!prepared.changes.empty()) {
-    auto node = prepared.changes.extract(prepared.changes.begin());
-    Put(std::move(node.key()), std::move(node.mapped()));
-  }
+  for (auto& [key, value] : prepared.changes) active_.Put(std::move(key), std::move(value));
   state_.row_count += prepared.row_delta;
   state_.log_offset = end_offset;
 }
@@ -308,12 +289,12 @@ Status KvTablet::Apply(const record::LogBatchView& batch) {
       if (type == ChangeType::kUpdateBefore) continue;
       STROM_ASSIGN(Bytes key, shape_->KeyOf(row));
       if (type == ChangeType::kDelete) {
-        Put(std::move(key), std::nullopt);
+        active_.Put(std::move(key), std::nullopt);
         --state_.row_count;
         continue;
       }
       STROM_ASSIGN(Bytes value, shape_->Encode(row));
-      Put(std::move(key), std::move(value));
+      active_.Put(std::move(key), std::move(value));
       if (type == ChangeType::kInsert) ++state_.row_count;
     }
   }
@@ -323,10 +304,8 @@ Status KvTablet::Apply(const record::LogBatchView& batch) {
 
 void KvTablet::Freeze() {
   if (active_.empty()) return;
-  frozen_ = std::make_shared<const Changes>(std::move(active_));
-  frozen_bytes_ = std::exchange(active_bytes_, 0);
+  frozen_ = std::make_shared<const RowBuffer>(std::exchange(active_, {}));
   frozen_state_ = state_;
-  active_.clear();
 }
 
 std::optional<KvTablet::FlushJob> KvTablet::MakeFlush() {
@@ -340,7 +319,6 @@ std::optional<KvTablet::FlushJob> KvTablet::MakeFlush() {
 void KvTablet::Flushed() {
   flushing_ = false;
   frozen_.reset();
-  frozen_bytes_ = 0;
 }
 
 }  // namespace strom::kv

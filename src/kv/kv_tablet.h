@@ -36,8 +36,8 @@ class KvTablet {
 
   /// A write whose changelog is not in the log yet. Dropping it leaves no trace.
   struct Prepared {
-    Bytes changelog;  // one log batch
-    Changes changes;
+    Bytes changelog;                                              // one log batch
+    std::vector<std::pair<Bytes, std::optional<Bytes>>> changes;  // each key once
     int64_t row_delta = 0;
   };
   /// `batch`: the bytes of a key batch. Errors: kCorruptRecord, kSchemaNotExist,
@@ -71,16 +71,16 @@ class KvTablet {
   struct FlushJob {
     KvStore* store = nullptr;
     model::TableBucket bucket;
-    std::shared_ptr<const Changes> rows;
+    std::shared_ptr<const RowBuffer> rows;
     SpaceState state;
-    Status Run() const { return store->Write(bucket, *rows, state); }
+    Status Run() const { return store->Write(bucket, rows->rows(), state); }
   };
   /// Nothing when there is nothing to write or a job is under way.
   std::optional<FlushJob> MakeFlush();
   void Flushed();
   void FlushFailed() { flushing_ = false; }
   /// Bytes of rows in memory.
-  size_t memory_bytes() const { return active_bytes_ + frozen_bytes_; }
+  size_t memory_bytes() const { return active_.bytes() + (frozen_ ? frozen_->bytes() : 0); }
 
  private:
   KvTablet(KvStore& store, const model::TableBucket& bucket, KvStore::SpaceId space,
@@ -99,7 +99,6 @@ class KvTablet {
   void Freeze();
   /// What memory knows of a key: a value, that it is gone (empty inside), or nothing.
   const std::optional<Bytes>* FindInMemory(ByteView key) const;
-  void Put(Bytes key, std::optional<Bytes> value);
   /// Gives a new row its auto-increment value. Errors: those of the source, kUnknownServerError
   /// when the column's type has no more.
   Status FillAutoIncrement(record::Row& row);
@@ -112,11 +111,9 @@ class KvTablet {
   const KvStore::SpaceId space_;
   std::shared_ptr<const TableShape> shape_;
   SpaceState state_;  // of memory and store together
-  Changes active_;
-  size_t active_bytes_ = 0;
-  std::shared_ptr<const Changes> frozen_;  // on its way to the store
+  RowBuffer active_;
+  std::shared_ptr<const RowBuffer> frozen_;  // on its way to the store
   SpaceState frozen_state_;
-  size_t frozen_bytes_ = 0;
   TakeIds take_ids_;
   int64_t next_id_ = 0;  // [next_id_, ids_end_) are this bucket's; a restart forgets them
   int64_t ids_end_ = 0;
