@@ -65,6 +65,43 @@ def cost_curves(server):
         print(f"| {name} | " + " | ".join(f"{r['cpu'] / r['requests'] * 1e6:.1f}" for r in points) + " |", flush=True)
 
 
+def key_tables(server):
+    """Upserts, lookups and prefix lookups of rows of about 100 bytes."""
+    sql(server, "CREATE TABLE keyed (id BIGINT, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '4')")
+    for what, keys, seed, target in (("10 M random keys, new ones", 10_000_000, 1, "target 5 us; bare RocksDB Get + Put about 8"),
+                                     ("10 M random keys, a quarter of them there", 10_000_000, 2, "target 5 us"),
+                                     ("100 k hot keys", 100_000, 3, "target 3 us")):
+        r = measured(server, "upsert", server.address, "keyed", 2, 1000, 3000, keys, seed)
+        row(f"upsert, batches of 1,000, {what}", f"{r['cpu'] / r['rows'] * 1e6:.2f} CPU us per row, {resident_mib(server):.0f} MiB resident", target)
+    r = load("lookup", server.address, "keyed", 1, 1, 1, 5000, 100_000)
+    row("lookup of a hot key, one at a time", f"p50 {r['p50_us']:.0f} us, p99 {r['p99_us']:.0f} us", "target 2 x the echo, 1 ms")
+    r = measured(server, "lookup", server.address, "keyed", 4, 16, 100, 8000, 100_000)
+    row("lookup, 64 in flight x 100 hot keys", f"{r['cpu'] / r['requests'] / 100 * 1e6:.2f} CPU us per key", "RocksDB's MultiGet 2.9")
+    sql(server, "CREATE TABLE grouped (g BIGINT, id BIGINT, pad STRING, PRIMARY KEY (g, id) NOT ENFORCED) WITH ('bucket.num' = '4', 'bucket.key' = 'g')")
+    load("upsert", server.address, "grouped", 2, 1000, 1000, 200_000, 5)
+    r = measured(server, "prefix", server.address, "grouped", 3000, 2000)
+    row("prefix lookup of about 100 rows", f"{r['cpu'] / r['rows'] * 1e6:.2f} CPU us per row", "bare prefix scan 0.27")
+
+
+def many_key_buckets():
+    """10,000 buckets of 100 rows each, and kill -9."""
+    (folder / "keys").mkdir()
+    server = Server(folder / "keys")
+    atexit.register(server.process.kill)
+    begun = time.monotonic()
+    sql(server, "CREATE TABLE many (id BIGINT, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '10000')")
+    created = time.monotonic() - begun
+    load("upsert", server.address, "many", 2, 10000, 100, 1_000_000_000, 1)
+    memory = resident_mib(server)
+    server.kill()
+    begun = time.monotonic()
+    again = server.restarted()
+    atexit.register(again.process.kill)
+    row("10,000 key buckets of 100 rows", f"{memory:.0f} MiB resident, created in {created:.1f} s, back {time.monotonic() - begun:.1f} s after kill -9", "target 1 GiB, 10 s, 10 s")
+    again.stop()
+    shutil.rmtree(folder / "keys")
+
+
 def restart_after_crash(gib):
     """A server of its own: 1,000 buckets with `gib` GiB in all, kill -9, and the time to the first answer."""
     (folder / "crash").mkdir()
@@ -149,6 +186,8 @@ with tempfile.TemporaryDirectory() as name:
     started = time.monotonic()
     sql(server, query.format(f"'{files}'"))
     row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
+    key_tables(server)
+    many_key_buckets()
     restart_after_crash(20 if shutil.disk_usage(folder).free > 40 * GIB else 4)
     cost_curves(server)
     server.stop()

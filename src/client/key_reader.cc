@@ -4,8 +4,11 @@
 #include <arrow/record_batch.h>
 #include <arrow/table_builder.h>
 
+#include "model/partition.h"
 #include "record/arrow_batch.h"
+#include "record/key.h"
 #include "record/kv_batch.h"
+#include "record/partition_value.h"
 #include "record/row.h"
 
 namespace strom::client {
@@ -15,12 +18,9 @@ constexpr int32_t kBatchBytes = 4 << 20;
 
 }  // namespace
 
-KeyReader::KeyReader(Connection& connection, std::shared_ptr<const Table> table,
-                     model::TableBucket bucket, std::vector<int32_t> columns)
-    : connection_(connection),
-      table_(std::move(table)),
-      bucket_(bucket),
-      columns_(std::move(columns)) {
+StoredRows::StoredRows(Connection& connection, std::shared_ptr<const Table> table,
+                       std::vector<int32_t> columns)
+    : connection_(connection), table_(std::move(table)), columns_(std::move(columns)) {
   arrow::FieldVector fields;
   for (const int32_t position : columns_) {
     const model::Column& column =
@@ -56,13 +56,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> KeyReader::Next() {
     done_ = !response.has_more_results.value_or(false);
     scanner_id_ = done_ ? std::nullopt : response.scanner_id;
     if (!response.records) continue;
-    STROM_ASSIGN(auto rows, Decode(response.records->view()));
+    STROM_ASSIGN(const auto values, record::ReadValueBatch(response.records->view()));
+    STROM_ASSIGN(auto rows, rows_.Decode(values));
     if (rows->num_rows() > 0) return rows;
   }
   return nullptr;
 }
 
-Result<const KeyReader::Layout*> KeyReader::LayoutOf(int32_t schema_id) {
+Result<const StoredRows::Layout*> StoredRows::LayoutOf(int32_t schema_id) {
   const auto [it, is_new] = layouts_.try_emplace(schema_id);
   if (!is_new) return &it->second;
   STROM_ASSIGN(const auto schema, connection_.GetSchema(*table_, schema_id));
@@ -76,13 +77,12 @@ Result<const KeyReader::Layout*> KeyReader::LayoutOf(int32_t schema_id) {
   return &it->second;
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> KeyReader::Decode(ByteView values) {
-  STROM_ASSIGN(const std::vector<ByteView> all, record::ReadValueBatch(values));
+Result<std::shared_ptr<arrow::RecordBatch>> StoredRows::Decode(std::span<const ByteView> values) {
   const bool indexed = table_->info.options.kv_format == model::KvFormat::kIndexed;
   auto builder = arrow::RecordBatchBuilder::Make(arrow_schema_, arrow::default_memory_pool(),
-                                                 static_cast<int64_t>(all.size()));
+                                                 static_cast<int64_t>(values.size()));
   STROM_TRY(record::FromArrow(builder.status(), "build rows"));
-  for (const ByteView value : all) {
+  for (const ByteView value : values) {
     STROM_ASSIGN(const record::StoredValue stored, record::DecodeStoredValue(value));
     STROM_ASSIGN(const Layout* const layout, LayoutOf(stored.schema_id));
     STROM_ASSIGN(const record::Row row,
@@ -97,12 +97,71 @@ Result<std::shared_ptr<arrow::RecordBatch>> KeyReader::Decode(ByteView values) {
     }
   }
   if (columns_.empty()) {
-    return arrow::RecordBatch::Make(arrow_schema_, static_cast<int64_t>(all.size()),
+    return arrow::RecordBatch::Make(arrow_schema_, static_cast<int64_t>(values.size()),
                                     arrow::ArrayVector());
   }
   auto batch = (*builder)->Flush();
   STROM_TRY(record::FromArrow(batch.status(), "build rows"));
   return *batch;
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> LookUp(Connection& connection,
+                                                   const std::shared_ptr<const Table>& table,
+                                                   const record::Row& key,
+                                                   std::vector<int32_t> columns) {
+  const model::TableInfo& info = table->info;
+  const model::Schema& schema = info.descriptor.schema;
+  struct Part {
+    record::Row values;
+    std::vector<model::DataType> types;
+  };
+  const auto part_of = [&](const std::vector<std::string>& names) {
+    Part part;
+    for (const std::string& name : names) {
+      const auto at = std::ranges::find(schema.primary_key, name) - schema.primary_key.begin();
+      part.values.push_back(key[static_cast<size_t>(at)]);
+      part.types.push_back(schema.columns[static_cast<size_t>(schema.Find(name))].type);
+    }
+    return part;
+  };
+  StoredRows rows(connection, table, std::move(columns));
+  model::TableBucket bucket{info.table_id, model::kNoPartition, 0};
+  if (info.descriptor.partitioned()) {
+    const Part partition = part_of(info.descriptor.partition_keys);
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < partition.values.size(); ++i) {
+      STROM_ASSIGN(std::string text,
+                   record::PartitionText(partition.types[i], partition.values[i]));
+      texts.push_back(std::move(text));
+    }
+    const auto it = table->partitions.find(model::PartitionName(texts));
+    if (it == table->partitions.end()) return rows.Decode({});
+    bucket.partition_id = it->second;
+  }
+  const Part bucket_key = part_of(info.descriptor.bucket_keys);
+  STROM_ASSIGN(
+      const Bytes encoded_bucket,
+      record::EncodeBucketKey(info.options.lake_format, bucket_key.types, bucket_key.values));
+  STROM_ASSIGN(bucket.bucket,
+               record::BucketOf(info.options.lake_format, encoded_bucket, info.bucket_count()));
+  const Part physical = part_of(info.descriptor.PhysicalPrimaryKey());
+  STROM_ASSIGN(Bytes encoded,
+               record::EncodeKey(record::KvKeyEncoding(info.descriptor, info.options),
+                                 physical.types, physical.values));
+  wire::LookupRequest request;
+  request.table_id = info.table_id;
+  request.buckets_req.push_back(
+      {PartitionOf(bucket), bucket.bucket, {SharedBytes::Own(std::move(encoded))}, std::nullopt});
+  STROM_ASSIGN(const wire::LookupResponse response, connection.Call(request));
+  if (response.buckets_resp.size() != 1)
+    return Err(ErrorCode::kCorruptMessage,
+               "a lookup in one bucket was answered for another number");
+  STROM_TRY(ErrorIn(response.buckets_resp[0]));
+  std::vector<ByteView> values;
+  for (const wire::PbValue& value : response.buckets_resp[0].values) {
+    if (value.values) values.push_back(value.values->view());
+  }
+  return rows.Decode(values);
 }
 
 }  // namespace strom::client

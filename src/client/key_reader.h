@@ -1,30 +1,28 @@
 #pragma once
+#include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include <arrow/type_fwd.h>
 
 #include "client/connection.h"
+#include "record/value.h"
 
 namespace strom::client {
 
-/// Reads the rows that one bucket of a primary key table has at one moment, batch by batch. Memory:
-/// one batch.
-class KeyReader {
+/// Makes Arrow rows of a table's current schema of stored values, whatever schema each was written
+/// with.
+class StoredRows {
  public:
   /// `columns`: positions in the table's schema, in the order wanted.
-  KeyReader(Connection& connection, std::shared_ptr<const Table> table, model::TableBucket bucket,
-            std::vector<int32_t> columns);
-  ~KeyReader();
-  KeyReader(const KeyReader&) = delete;
-  KeyReader& operator=(const KeyReader&) = delete;
-
-  /// The next rows in the table's current schema, or nothing at the end. Errors: those of SCAN_KV
-  /// and of decoding.
-  Result<std::shared_ptr<arrow::RecordBatch>> Next();
+  StoredRows(Connection& connection, std::shared_ptr<const Table> table,
+             std::vector<int32_t> columns);
+  /// Errors: kCorrupt, those of GET_TABLE_SCHEMA.
+  Result<std::shared_ptr<arrow::RecordBatch>> Decode(std::span<const ByteView> values);
 
  private:
-  Result<std::shared_ptr<arrow::RecordBatch>> Decode(ByteView values);
   /// Where the wanted columns stand in a schema, -1 for one it does not have.
   struct Layout {
     std::vector<model::DataType> types;
@@ -34,13 +32,41 @@ class KeyReader {
 
   Connection& connection_;
   const std::shared_ptr<const Table> table_;
-  const model::TableBucket bucket_;
   const std::vector<int32_t> columns_;
   std::shared_ptr<arrow::Schema> arrow_schema_;
   std::map<int32_t, Layout> layouts_;
+};
+
+/// Reads the rows that one bucket of a primary key table has at one moment, batch by batch. Memory:
+/// one batch.
+class KeyReader {
+ public:
+  KeyReader(Connection& connection, std::shared_ptr<const Table> table, model::TableBucket bucket,
+            std::vector<int32_t> columns)
+      : connection_(connection),
+        bucket_(bucket),
+        rows_(connection, std::move(table), std::move(columns)) {}
+  ~KeyReader();
+  KeyReader(const KeyReader&) = delete;
+  KeyReader& operator=(const KeyReader&) = delete;
+
+  /// The next rows, or nothing at the end. Errors: those of SCAN_KV and of decoding.
+  Result<std::shared_ptr<arrow::RecordBatch>> Next();
+
+ private:
+  Connection& connection_;
+  const model::TableBucket bucket_;
+  StoredRows rows_;
   std::optional<SharedBytes> scanner_id_;
   int32_t next_call_ = 0;
   bool done_ = false;
 };
+
+/// The row of a primary key table with `key`, or no row. `key`: the values of the primary key, in
+/// its order. Errors: those of LOOKUP, kInvalidArgument.
+Result<std::shared_ptr<arrow::RecordBatch>> LookUp(Connection& connection,
+                                                   const std::shared_ptr<const Table>& table,
+                                                   const record::Row& key,
+                                                   std::vector<int32_t> columns);
 
 }  // namespace strom::client

@@ -299,6 +299,38 @@ Result<std::optional<model::PartitionId>> Coordinator::DropPartition(const Table
   return id;
 }
 
+namespace {
+
+Status CheckBucket(const meta::ClusterView& view, const model::TableBucket& bucket) {
+  const bool known =
+      view.Find(bucket.table_id) != nullptr &&
+      (bucket.partition_id == model::kNoPartition || view.partitions.contains(bucket.partition_id));
+  if (known) return {};
+  return Err(ErrorCode::kUnknownTableOrBucket, "{} does not exist", bucket.ToString());
+}
+
+}  // namespace
+
+Result<int64_t> Coordinator::NextKvSnapshotId(const model::TableBucket& bucket) {
+  STROM_TRY(CheckBucket(*view(), bucket));
+  return catalog_.NextKvSnapshotId(bucket);
+}
+
+Result<std::vector<model::KvSnapshotHandle>> Coordinator::CommitKvSnapshot(
+    const model::TableBucket& bucket, const model::KvSnapshotHandle& handle, size_t kept) {
+  STROM_TRY(CheckBucket(*view(), bucket));
+  STROM_ASSIGN(auto before, catalog_.KvSnapshots(bucket));
+  std::vector<model::KvSnapshotHandle> dropped;
+  std::vector<int64_t> ids;
+  for (size_t i = 0; i + kept <= before.size(); ++i) {
+    if (snapshot_leases_.IsLeased(bucket, before[i].snapshot_id, clock_.Now())) continue;
+    ids.push_back(before[i].snapshot_id);
+    dropped.push_back(std::move(before[i]));
+  }
+  STROM_TRY(catalog_.PutKvSnapshot(bucket, handle, ids));
+  return dropped;
+}
+
 Result<int64_t> Coordinator::TakeColumnIds(model::TableId id, int32_t column_id, int64_t count) {
   const meta::TableEntry* const table = view()->Find(id);
   if (table == nullptr) return Err(ErrorCode::kTableNotExist, "table {} does not exist", id);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "coordinator/snapshot_leases.h"
 #include "coordinator/tiering_schedule.h"
 #include "meta/catalog.h"
 #include "model/table_rules.h"
@@ -112,6 +113,15 @@ class Coordinator {
 
   /// The first of `count` writer ids.
   Result<int64_t> TakeWriterIds(int64_t count) { return catalog_.TakeWriterIds(count); }
+  // Key snapshots. Errors: kUnknownTableOrBucket for a bucket that is gone.
+  Result<int64_t> NextKvSnapshotId(const model::TableBucket& bucket);
+  Result<std::vector<model::KvSnapshotHandle>> KvSnapshots(const model::TableBucket& bucket) const {
+    return catalog_.KvSnapshots(bucket);
+  }
+  /// Adds a snapshot; returns those that go for it: all but the newest `kept` and the leased ones.
+  Result<std::vector<model::KvSnapshotHandle>> CommitKvSnapshot(
+      const model::TableBucket& bucket, const model::KvSnapshotHandle& handle, size_t kept);
+  SnapshotLeases& snapshot_leases() { return snapshot_leases_; }
   /// Errors: kTableNotExist.
   Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count);
 
@@ -145,6 +155,7 @@ class Coordinator {
   const Options options_;
   model::ClusterRules rules_;
   TieringSchedule tiering_;
+  SnapshotLeases snapshot_leases_;
 };
 
 }  // namespace strom::coordinator

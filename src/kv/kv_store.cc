@@ -11,6 +11,7 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include "base/coding.h"
+#include "kv/rocks_internal.h"
 
 namespace strom::kv {
 namespace {
@@ -20,16 +21,6 @@ constexpr size_t kSpaceBytes = sizeof(KvStore::SpaceId);
 constexpr size_t kBucketBytes = 20;
 constexpr size_t kStateBytes = 20;
 constexpr size_t kBatchBytes = 1 << 20;
-
-ByteView ToView(const rocksdb::Slice& slice) {
-  return {slice.data(), slice.size()};
-}
-
-Status FromRocks(const rocksdb::Status& status, const char* what) {
-  if (status.ok()) return {};
-  return Err(status.IsCorruption() ? ErrorCode::kCorrupt : ErrorCode::kIo, "key store: {}: {}",
-             what, status.ToString());
-}
 
 Bytes Prefix(KvStore::SpaceId space) {
   Bytes out;

@@ -378,6 +378,35 @@ Result<int64_t> Catalog::TakeWriterIds(int64_t count) {
   return tree_.NextId(paths::kWriterCounter, count);
 }
 
+Result<int64_t> Catalog::NextKvSnapshotId(const model::TableBucket& bucket) {
+  return tree_.NextId(paths::KvSnapshotCounter(bucket));
+}
+
+Result<std::vector<model::KvSnapshotHandle>> Catalog::KvSnapshots(
+    const model::TableBucket& bucket) const {
+  const std::string dir = paths::KvSnapshots(bucket);
+  std::vector<model::KvSnapshotHandle> handles;
+  for (const std::string& name : tree_.Children(dir)) {
+    const auto node = tree_.Get(dir + "/" + name);
+    if (!node) continue;
+    STROM_ASSIGN(auto handle, model::KvSnapshotHandleFromJson(node->data));
+    handles.push_back(std::move(handle));
+  }
+  std::ranges::sort(handles, {}, &model::KvSnapshotHandle::snapshot_id);
+  return handles;
+}
+
+Status Catalog::PutKvSnapshot(const model::TableBucket& bucket,
+                              const model::KvSnapshotHandle& handle,
+                              const std::vector<int64_t>& dropped_ids) {
+  const std::string dir = paths::KvSnapshots(bucket);
+  std::vector<Change> changes{Change::Create(dir + "/" + std::to_string(handle.snapshot_id),
+                                             model::KvSnapshotHandleToJson(handle))};
+  for (const int64_t id : dropped_ids)
+    changes.push_back(Change::Delete(dir + "/" + std::to_string(id)));
+  return tree_.Commit(changes);
+}
+
 Result<int64_t> Catalog::TakeColumnIds(const model::TablePath& path, int32_t column_id,
                                        int64_t count) {
   return tree_.NextId(paths::AutoIncrement(path, column_id), count);

@@ -8,6 +8,7 @@
 #include "io/file_system.h"
 #include "meta/tree.h"
 #include "meta/view.h"
+#include "model/kv_snapshot.h"
 #include "model/table.h"
 
 namespace strom::meta {
@@ -46,6 +47,13 @@ class Catalog {
   Result<std::string> WriteLakeOffsets(const std::string& dir, model::TableId table_id,
                                        const std::map<model::TableBucket, int64_t>& offsets);
   Result<std::map<model::TableBucket, int64_t>> ReadLakeOffsets(const std::string& path) const;
+
+  Result<int64_t> NextKvSnapshotId(const model::TableBucket& bucket);
+  /// The key snapshots of a bucket, oldest first. Errors: kCorrupt.
+  Result<std::vector<model::KvSnapshotHandle>> KvSnapshots(const model::TableBucket& bucket) const;
+  /// Adds a key snapshot and removes others by their id.
+  Status PutKvSnapshot(const model::TableBucket& bucket, const model::KvSnapshotHandle& handle,
+                       const std::vector<int64_t>& dropped_ids);
 
   /// Overridden cluster settings; an absent value hides even the initial one.
   using DynamicConfig = std::map<std::string, std::optional<std::string>>;

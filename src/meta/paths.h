@@ -33,6 +33,18 @@ inline std::string Assignment(model::TableId id) {
 inline std::string PartitionAssignment(model::PartitionId id) {
   return "/tabletservers/partitions/" + std::to_string(id);
 }
+/// Of a bucket of a table or of one of its partitions.
+inline std::string Bucket(const model::TableBucket& bucket) {
+  return (bucket.partition_id == model::kNoPartition ? Assignment(bucket.table_id)
+                                                     : PartitionAssignment(bucket.partition_id)) +
+         "/buckets/" + std::to_string(bucket.bucket);
+}
+inline std::string KvSnapshots(const model::TableBucket& bucket) {
+  return Bucket(bucket) + "/snapshots";
+}
+inline std::string KvSnapshotCounter(const model::TableBucket& bucket) {
+  return Bucket(bucket) + "/snapshot_seqid";
+}
 inline std::string Lake(model::TableId id) {
   return Assignment(id) + "/laketable";
 }

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "model/duration.h"
+#include "model/kv_snapshot.h"
 #include "model/table_rules.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -12,6 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)ParseMemorySize(text);
   (void)DatabaseFromJson(text);
   (void)SchemaFromJson(text);
+  if (const auto snapshot = KvSnapshotFromJson(text))
+    STROM_CHECK(KvSnapshotFromJson(KvSnapshotToJson(*snapshot)) == *snapshot);
+  (void)KvSnapshotHandleFromJson(text);
   auto descriptor = DescriptorFromJson(text);
   if (!descriptor) return 0;
   const auto again = DescriptorFromJson(DescriptorToJson(*descriptor));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "model/duration.h"
+#include "model/kv_snapshot.h"
 #include "model/partition.h"
 #include "model/table_rules.h"
 #include "testing/matchers.h"
@@ -164,6 +165,20 @@ TEST_P(Refusals, HaveTheirCode) {
     if (!validated) status = std::unexpected(validated.error());
   }
   EXPECT_THAT(status, IsError(GetParam().code)) << GetParam().what;
+}
+
+TEST(KvSnapshot, HasThePublishedForm) {
+  const std::string published =
+      R"({"version":1,"table_id":12,"partition_id":7,"bucket_id":2,"snapshot_id":5,)"
+      R"("snapshot_location":"/r/kv/db/t-12/p-p7/2/snap-5","kv_snapshot_handle":{)"
+      R"("shared_file_handles":[{"kv_file_handle":{"path":"/r/a","size":1024},"local_path":"000012.sst"}],)"
+      R"("private_file_handles":[{"kv_file_handle":{"path":"/r/b","size":16},"local_path":"CURRENT"}],)"
+      R"("snapshot_incremental_size":1040},"log_offset":1000,"row_count":10})";
+  const auto snapshot = KvSnapshotFromJson(published);
+  ASSERT_THAT(snapshot, IsOk());
+  EXPECT_EQ(snapshot->bucket, (TableBucket{12, 7, 2}));
+  EXPECT_EQ(KvSnapshotToJson(*snapshot), published);
+  EXPECT_THAT(KvSnapshotFromJson("{}"), IsError(ErrorCode::kCorrupt));
 }
 
 /// A key table on `id` whose second column has an aggregate function.

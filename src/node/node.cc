@@ -97,14 +97,16 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
       std::make_unique<replica::Replicas>(p.shards, *p.pool, files, p.clock, p.settings.replicas);
   p.meta = std::make_unique<server::MetaService>(p.coordinator_loop, *p.coordinator, *p.replicas,
                                                  p.settings.meta);
-  p.replicas->SetColumnIds([&meta = *p.meta](model::TableId table, int32_t column, int64_t count) {
-    return meta.TakeColumnIds(table, column, count);
-  });
+  p.replicas->SetCoordinator(*p.meta);
   p.server =
       std::make_unique<server::Server>(p.shards, *p.replicas, *p.meta, p.clock, p.settings.server);
-  STROM_TRY(p.replicas->Start(p.coordinator->view()));
+  const auto view = p.coordinator->view();
   p.server->PublishSettings(p.coordinator->EffectiveSettings());
-  p.coordinator_loop.Start();
+  p.coordinator_loop.Start();  // replicas ask it while they open
+  if (const Status started = p.replicas->Start(view); !started) {
+    p.coordinator_loop.Stop();
+    return std::unexpected(started.error());
+  }
   p.shards.Start();
   p.meta->Start();
   STROM_TRY(p.server->Start());
@@ -125,8 +127,8 @@ Status Node::Close() {
   p.tiering.reset();
   p.server->Close();
   p.meta->Stop();
+  p.pool->Join();  // its jobs ask the coordinator
   p.coordinator_loop.Stop();
-  p.pool->Join();
   p.shards.Stop();
   return p.replicas->Close();
 }

@@ -162,6 +162,13 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
   STROM_TRY(values.Read("server.writer-id.expiration-time", model::ParseDuration,
                         [&](Millis n) { replicas.writer_expiration = milliseconds(n); }));
 
+  replicas.remote_dir = settings.remote_dir;
+  STROM_TRY(values.Read("kv.snapshot.interval", model::ParseDuration, [&](Millis n) {
+    replicas.kv_snapshot_interval = milliseconds(std::max<Millis>(10, n));
+  }));
+  STROM_TRY(values.Read("kv.snapshot.num-retained", integer(1, 1000), [&](int64_t n) {
+    settings.meta.kv_snapshots_kept = static_cast<size_t>(n);
+  }));
   STROM_TRY(values.Read("server.kv.memory-size", model::ParseMemorySize,
                         [&](int64_t n) { replicas.kv_memory_bytes = n; }));
   if (replicas.kv_memory_bytes < kLeastKvMemory) {

@@ -35,28 +35,19 @@ int64_t FromTimestamp(const Timestamp& time, arrow::TimeUnit::type unit) {
   switch (unit) {
     case arrow::TimeUnit::SECOND: return time.millis / 1000;
     case arrow::TimeUnit::MILLI: return time.millis;
-    case arrow::TimeUnit::MICRO: return time.millis * 1000 + time.nanos / 1000;
-    case arrow::TimeUnit::NANO: return time.millis * 1000000 + time.nanos;
+    case arrow::TimeUnit::MICRO: return ToMicros(time);
+    case arrow::TimeUnit::NANO: return ToNanos(time);
   }
   return 0;
 }
 
-int64_t FloorDiv(int64_t a, int64_t b) {
-  return a / b - (a % b < 0 ? 1 : 0);
-}
-
 Timestamp ToTimestamp(int64_t value, arrow::TimeUnit::type unit) {
   switch (unit) {
-    case arrow::TimeUnit::SECOND: return {value * 1000, 0};
+    case arrow::TimeUnit::SECOND:
+      return {static_cast<int64_t>(static_cast<uint64_t>(value) * 1000), 0};
     case arrow::TimeUnit::MILLI: return {value, 0};
-    case arrow::TimeUnit::MICRO: {
-      const int64_t millis = FloorDiv(value, 1000);
-      return {millis, static_cast<int32_t>(value - millis * 1000) * 1000};
-    }
-    case arrow::TimeUnit::NANO: {
-      const int64_t millis = FloorDiv(value, 1000000);
-      return {millis, static_cast<int32_t>(value - millis * 1000000)};
-    }
+    case arrow::TimeUnit::MICRO: return FromMicros(value);
+    case arrow::TimeUnit::NANO: return FromNanos(value);
   }
   return {};
 }

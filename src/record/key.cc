@@ -27,8 +27,7 @@ Result<Bytes> EncodeIcebergKey(Types types, const Row& key) {
     case TypeRoot::kBigInt: AppendLe(out, value.As<int64_t>()); return out;
     case TypeRoot::kTime: AppendLe(out, value.As<int64_t>() * 1000); return out;
     case TypeRoot::kTimestamp: {
-      const Timestamp& time = value.As<Timestamp>();
-      AppendLe(out, time.millis * 1000 + time.nanos / 1000);
+      AppendLe(out, ToMicros(value.As<Timestamp>()));
       return out;
     }
     case TypeRoot::kFloat: AppendLe(out, value.As<float>()); return out;
@@ -58,9 +57,7 @@ Result<Row> DecodeIcebergKey(Types types, ByteView key) {
     case TypeRoot::kBigInt: value = {in.Le<int64_t>()}; break;
     case TypeRoot::kTime: value = {in.Le<int64_t>() / 1000}; break;
     case TypeRoot::kTimestamp: {
-      const auto micros = in.Le<int64_t>();
-      const int64_t millis = micros / 1000 - (micros % 1000 < 0 ? 1 : 0);
-      value = {Timestamp{millis, static_cast<int32_t>(micros - millis * 1000) * 1000}};
+      value = {FromMicros(in.Le<int64_t>())};
       break;
     }
     case TypeRoot::kFloat: value = {in.Le<float>()}; break;

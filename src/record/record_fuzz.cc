@@ -3,7 +3,10 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "record/arrow_batch.h"
+#include "record/key.h"
+#include "record/kv_batch.h"
 #include "record/log_batch.h"
 #include "record/projection.h"
 #include "record/row.h"
@@ -58,6 +61,23 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)DecodeCompactedRow(types, bytes);
   (void)DecodeIndexedRow(types, bytes);
   (void)DecodeAlignedRow(types, bytes);
+  (void)DecodeCompactedKey(types, bytes);
+  const std::vector<model::DataType> key_type{model::MakeType(model::TypeRoot::kTimestamp)};
+  for (const auto encoding : {KeyEncoding::kCompacted, KeyEncoding::kPaimon, KeyEncoding::kIceberg})
+    (void)DecodeKey(encoding, key_type, bytes);
+  (void)ReadValueBatch(bytes);
+  // The checksum is made right, so that what lies behind it is reached.
+  if (Bytes batch(bytes); batch.size() >= KvBatchView::kHeaderBytes) {
+    StoreLe(batch.data(), static_cast<int32_t>(batch.size() - 4));
+    StoreLe(batch.data() + KvBatchView::kCrcAt,
+            Crc32c(ByteView(batch).substr(KvBatchView::kCrcFrom)));
+    if (const auto view = KvBatchView::Read(batch)) {
+      KvRecords records(*view);
+      for (auto next = records.Next(); next && *next; next = records.Next()) {
+        if ((*next)->row) (void)DecodeCompactedRow(types, *(*next)->row);
+      }
+    }
+  }
   (void)DecodeArrowMessage(bytes, ToArrowSchema(kSchema));
   const auto plain = ToMagic0(SharedBytes::Own(Bytes(bytes)));
   if (!plain) return 0;

@@ -21,6 +21,29 @@ struct Timestamp {
   bool operator==(const Timestamp&) const = default;
 };
 
+/// Microseconds and nanoseconds since 1970; what does not fit wraps around, as Java's does.
+inline int64_t ToMicros(const Timestamp& time) {
+  return static_cast<int64_t>(static_cast<uint64_t>(time.millis) * 1000 +
+                              static_cast<uint64_t>(time.nanos / 1000));
+}
+inline int64_t ToNanos(const Timestamp& time) {
+  return static_cast<int64_t>(static_cast<uint64_t>(time.millis) * 1'000'000 +
+                              static_cast<uint64_t>(time.nanos));
+}
+/// The inverses.
+inline Timestamp FromUnits(int64_t value, int64_t units_per_milli) {
+  int64_t rest = value % units_per_milli;
+  if (rest < 0) rest += units_per_milli;
+  const int64_t millis = value / units_per_milli - (value % units_per_milli < 0 ? 1 : 0);
+  return {millis, static_cast<int32_t>(rest * (1'000'000 / units_per_milli))};
+}
+inline Timestamp FromMicros(int64_t micros) {
+  return FromUnits(micros, 1000);
+}
+inline Timestamp FromNanos(int64_t nanos) {
+  return FromUnits(nanos, 1'000'000);
+}
+
 struct Value;
 /// Elements of an ARRAY, fields of a ROW, or keys and values of a MAP in turn.
 using Nested = std::vector<Value>;

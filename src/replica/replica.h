@@ -40,6 +40,15 @@ class Replica {
   /// Gives each of `keys` that has no row one of its key columns alone. Errors: as PutKv.
   Status PutMissing(std::span<const ByteView> keys, Millis now);
 
+  /// How far the newest key snapshot and the oldest kept one are; changes before the latter are
+  /// needed by nobody.
+  struct Snapshots {
+    int64_t newest_offset = 0;
+    int64_t oldest_offset = 0;
+    bool wanted = false;
+    bool under_way = false;
+  };
+  Snapshots& snapshots() { return snapshots_; }
   log::LogTablet& log() { return *log_; }
   const log::LogTablet& log() const { return *log_; }
   /// Rows below are committed: consumers see them.
@@ -58,6 +67,7 @@ class Replica {
 
   std::unique_ptr<log::LogTablet> log_;
   std::unique_ptr<kv::KvTablet> kv_;
+  Snapshots snapshots_;
   int64_t high_watermark_;
   std::vector<std::weak_ptr<RowWaiter>> waiters_;
   int64_t announce_from_ = 0;

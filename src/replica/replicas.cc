@@ -28,14 +28,28 @@ std::vector<model::TableBucket> Replicas::BucketsOf(const meta::TableEntry& tabl
   return buckets;
 }
 
-std::string Replicas::DirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const {
+std::string Replicas::FolderOf(const meta::TableEntry& table, const model::TableBucket& bucket) {
   const model::TablePath& path = table.info.path;
-  std::string dir =
-      fmt::format("{}/{}/{}-{}", options_.data_dir, path.database, path.table, bucket.table_id);
+  std::string folder = fmt::format("{}/{}-{}", path.database, path.table, bucket.table_id);
   for (const auto& [name, id] : table.partitions) {
-    if (id == bucket.partition_id) dir += fmt::format("/{}-p{}", name, id);
+    if (id == bucket.partition_id) folder += fmt::format("/{}-p{}", name, id);
   }
-  return dir + fmt::format("/log-{}", bucket.bucket);
+  return folder;
+}
+
+std::string Replicas::LogDirOf(const meta::TableEntry& table,
+                               const model::TableBucket& bucket) const {
+  return fmt::format("{}/{}/log-{}", options_.data_dir, FolderOf(table, bucket), bucket.bucket);
+}
+
+std::string Replicas::ImageDirOf(const meta::TableEntry& table,
+                                 const model::TableBucket& bucket) const {
+  return fmt::format("{}/{}/kv-{}", options_.data_dir, FolderOf(table, bucket), bucket.bucket);
+}
+
+std::string Replicas::RemoteKvDirOf(const meta::TableEntry& table,
+                                    const model::TableBucket& bucket) const {
+  return fmt::format("{}/kv/{}/{}", options_.remote_dir, FolderOf(table, bucket), bucket.bucket);
 }
 
 Result<Replicas::Shape> Replicas::ShapeOf(const meta::TableEntry& table) {
@@ -57,7 +71,7 @@ Result<std::unique_ptr<Replica>> Replicas::OpenReplica(const meta::TableEntry& t
                                                        const model::TableBucket& bucket) {
   log::LogTablet::Options options;
   options.bucket = bucket;
-  options.dir = DirOf(table, bucket);
+  options.dir = LogDirOf(table, bucket);
   options.segment_bytes = options_.segment_bytes;
   options.index_interval_bytes = options_.index_interval_bytes;
   options.clean = clean_start_;
@@ -67,51 +81,83 @@ Result<std::unique_ptr<Replica>> Replicas::OpenReplica(const meta::TableEntry& t
   auto log = log::LogTablet::Open(files_, std::move(options));
   if (!log) return std::unexpected(log.error().In("open log of " + name));
   if (!shape) return std::make_unique<Replica>(std::move(*log));
-  auto keys = OpenKeys(**log, shape);
-  if (!keys) return std::unexpected(keys.error().In("open keys of " + name));
-  return std::make_unique<Replica>(std::move(*log), std::move(*keys));
+  auto replica = OpenKeys(std::move(*log), shape);
+  if (!replica) return std::unexpected(replica.error().In("open keys of " + name));
+  return replica;
 }
 
-/// The keys as the store has them, and what the log knows more.
-Result<std::unique_ptr<kv::KvTablet>> Replicas::OpenKeys(log::LogTablet& log, const Shape& shape) {
+/// The keys as the store has them, and what the log knows more. A store that the log does not reach
+/// starts from a snapshot.
+Result<std::unique_ptr<Replica>> Replicas::OpenKeys(std::unique_ptr<log::LogTablet> log,
+                                                    const Shape& shape) {
+  const model::TableBucket bucket = log->bucket();
   STROM_ASSIGN(kv::KvStore* const store, KeyStore());
-  STROM_ASSIGN(auto keys, kv::KvTablet::Open(*store, log.bucket(), shape));
-  if (keys->log_offset() > log.end_offset()) {
-    LogWarn("the keys of {} are ahead of its log ({} of {}): they are built again from the log",
-            log.bucket().ToString(), keys->log_offset(), log.end_offset());
-    STROM_TRY(store->Clear(log.bucket()));
-    STROM_ASSIGN(keys, kv::KvTablet::Open(*store, log.bucket(), shape));
+  STROM_ASSIGN(auto keys, kv::KvTablet::Open(*store, bucket, shape));
+  const auto reopen = [&]() -> Status {
+    STROM_ASSIGN(keys, kv::KvTablet::Open(*store, bucket, shape));
+    return {};
+  };
+  if (keys->log_offset() > log->end_offset()) {
+    LogWarn("the keys of {} are ahead of its log ({} of {}): they are built again",
+            bucket.ToString(), keys->log_offset(), log->end_offset());
+    STROM_TRY(store->Clear(bucket));
+    STROM_TRY(reopen());
   }
-  keys->SetIds([this, id = log.bucket().table_id](int32_t column, int64_t count) {
-    return take_column_ids_(id, column, count);
+  Replica::Snapshots snapshots;
+  if (log->end_offset() > 0) {  // a bucket with a past
+    STROM_ASSIGN(const auto handles, link_->SnapshotsOf(bucket));
+    if (!handles.empty()) {
+      snapshots.newest_offset = handles.back().log_offset;
+      snapshots.oldest_offset = handles.front().log_offset;
+    }
+  }
+  if (keys->log_offset() < log->start_offset()) {
+    LogWarn(
+        "the keys of {} end at {}, before its log begins at {}: they are restored from a "
+        "snapshot",
+        bucket.ToString(), keys->log_offset(), log->start_offset());
+    STROM_TRY(RestoreKeys(*store, bucket, *link_, files_,
+                          fmt::format("{}/.restore-{}-{}-{}", options_.data_dir, bucket.table_id,
+                                      bucket.partition_id, bucket.bucket)));
+    STROM_TRY(reopen());
+  }
+  if (keys->log_offset() < log->start_offset() || keys->log_offset() > log->end_offset()) {
+    return Err(ErrorCode::kCorrupt, "the keys are at {}, the log has {} to {}", keys->log_offset(),
+               log->start_offset(), log->end_offset());
+  }
+  keys->SetIds([this, id = bucket.table_id](int32_t column, int64_t count) {
+    return link_->TakeColumnIds(id, column, count);
   });
-  if (keys->log_offset() < log.start_offset()) {
-    return Err(ErrorCode::kCorrupt, "the log begins at {}, the keys end at {}", log.start_offset(),
-               keys->log_offset());
-  }
+  STROM_TRY(CatchUp(*keys, *log));
+  auto replica = std::make_unique<Replica>(std::move(log), std::move(keys));
+  replica->snapshots() = snapshots;
+  return replica;
+}
+
+Status Replicas::CatchUp(kv::KvTablet& keys, log::LogTablet& log) {
   constexpr int64_t kReadBytes = 4 << 20;
   constexpr size_t kHeldBytes = 32 << 20;
-  while (keys->log_offset() < log.end_offset()) {
+  while (keys.log_offset() < log.end_offset()) {
     STROM_ASSIGN(const SharedBytes part,
-                 log.Read(keys->log_offset(), {kReadBytes, log.end_offset(), true}));
-    const int64_t before = keys->log_offset();
+                 log.Read(keys.log_offset(), {kReadBytes, log.end_offset(), true}));
+    const int64_t before = keys.log_offset();
     record::LogBatches batches(part.view());
     while (true) {
       STROM_ASSIGN(const auto batch, batches.Next());
       if (!batch) break;
-      STROM_TRY(keys->Apply(*batch));
+      STROM_TRY(keys.Apply(*batch));
     }
-    if (keys->log_offset() == before)
+    if (keys.log_offset() == before)
       return Err(ErrorCode::kCorrupt, "the log cannot be read on from {}", before);
-    if (keys->memory_bytes() < kHeldBytes) continue;
+    if (keys.memory_bytes() < kHeldBytes) continue;
     STROM_ASSIGN(const auto flush, log.MakeFlush());
     STROM_TRY(flush.Run());
     log.Flushed(flush.end_offset);
-    const auto write = keys->MakeFlush();
+    const auto write = keys.MakeFlush();
     STROM_TRY(write->Run());
-    keys->Flushed();
+    keys.Flushed();
   }
-  return keys;
+  return {};
 }
 
 /// What a crash left behind between the end of a table and the end of its keys.
@@ -236,31 +282,41 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
       if (kept || it == mine.replicas_.end()) continue;
       const std::string dir = it->second->log().dir();
       const bool has_keys = it->second->kv() != nullptr;
-      if (has_keys) mine.kv_scans_.CloseAll(bucket);
-      if (has_keys) mine.kv_bytes_ -= it->second->kv()->memory_bytes();
+      const std::string image_dir = ImageDirOf(*table, bucket);
+      const std::string remote_dir = RemoteKvDirOf(*table, bucket);
+      if (has_keys) {
+        mine.kv_scans_.CloseAll(bucket);
+        mine.kv_bytes_ -= it->second->kv()->memory_bytes();
+      }
       mine.replicas_.erase(it);
       {
         const std::lock_guard lock(mutex_);
         flushed_.erase(bucket);
       }
-      pool_.Post([this, dir, bucket, has_keys] {
+      pool_.Post([this, dir, image_dir, remote_dir, bucket, has_keys] {
         if (has_keys) {
           const auto store = KeyStore();
           const Status dropped =
               store ? (*store)->DropSpace(bucket) : std::unexpected(store.error());
           if (!dropped) LogWarn("{}", dropped.error().message);
+          RemoveWithEmptyParents(image_dir, options_.data_dir);
+          RemoveWithEmptyParents(remote_dir, options_.remote_dir + "/kv");
         }
-        if (const Status removed = files_.RemoveTree(dir); !removed)
-          LogWarn("{}", removed.error().message);
-        // The table's own folder goes with its last bucket; while others are left this fails, as it
-        // should.
-        for (std::string parent = io::ParentOf(dir); parent.size() > options_.data_dir.size();
-             parent = io::ParentOf(parent)) {
-          const auto rest = files_.List(parent);
-          if (!rest || !rest->empty() || !files_.RemoveTree(parent)) break;
-        }
+        RemoveWithEmptyParents(dir, options_.data_dir);
       });
     }
+  }
+}
+
+void Replicas::RemoveWithEmptyParents(const std::string& dir, const std::string& root) {
+  if (const Status removed = files_.RemoveTree(dir); !removed)
+    LogWarn("{}", removed.error().message);
+  // The table's own folder goes with its last bucket; while others are left this fails, as it
+  // should.
+  for (std::string parent = io::ParentOf(dir); parent.size() > root.size();
+       parent = io::ParentOf(parent)) {
+    const auto rest = files_.List(parent);
+    if (!rest || !rest->empty() || !files_.RemoveTree(parent)) break;
   }
 }
 
@@ -269,6 +325,8 @@ void Replicas::StartTimers(size_t shard) {
   timers_[shard].flush = loop.After(options_.flush_interval, [this, shard] { FlushOn(shard); });
   timers_[shard].retention =
       loop.After(options_.retention_interval, [this, shard] { RetainOn(shard); });
+  timers_[shard].snapshots =
+      loop.After(options_.kv_snapshot_interval, [this, shard] { SnapshotOn(shard); });
 }
 
 void Replicas::FlushOn(size_t shard) {
@@ -276,6 +334,7 @@ void Replicas::FlushOn(size_t shard) {
     model::TableBucket bucket;
     std::optional<log::LogTablet::FlushJob> log;
     std::optional<kv::KvTablet::FlushJob> keys;
+    std::optional<KvSnapshotJob> snapshot;  // of what the store has then
     bool log_done = false;
     bool keys_done = false;
 
@@ -303,7 +362,19 @@ void Replicas::FlushOn(size_t shard) {
       item.log = std::move(*job);
     }
     if (replica->kv() != nullptr) item.keys = replica->kv()->MakeFlush();
-    if (item.log || item.keys) running->push_back(std::move(item));
+    if (replica->snapshots().wanted && !replica->snapshots().under_way) {
+      replica->snapshots().wanted = false;
+      replica->snapshots().under_way = true;
+      const meta::TableEntry& table = *by_shard_[shard].view_->Find(bucket.table_id);
+      KvSnapshotJob& job = item.snapshot.emplace();
+      job.bucket = bucket;
+      job.image_dir = ImageDirOf(table, bucket);
+      job.remote_dir = RemoteKvDirOf(table, bucket);
+      job.counts_rows = replica->kv()->row_count().has_value();
+      job.link = link_;
+      job.files = &files_;
+    }
+    if (item.log || item.keys || item.snapshot) running->push_back(std::move(item));
   }
   pool_.Post([this, shard, running] {
     bool any = false;
@@ -311,6 +382,8 @@ void Replicas::FlushOn(size_t shard) {
       if (const Status flushed = item.Run(); !flushed)
         LogError("flush of {}: {}", item.bucket.ToString(), flushed.error().message);
       any = any || (item.log && item.log_done);
+      // Nobody else writes keys of the bucket before the owner hears of this.
+      if (item.snapshot) TakeSnapshot(shard, std::move(*item.snapshot));
     }
     if (any) {
       {
@@ -341,6 +414,45 @@ void Replicas::FlushOn(size_t shard) {
           shards_.at(shard).After(options_.flush_interval, [this, shard] { FlushOn(shard); });
     });
   });
+}
+
+void Replicas::SnapshotOn(size_t shard) {
+  bool any = false;
+  for (auto& [bucket, replica] : by_shard_[shard].replicas_) {
+    if (replica->kv() == nullptr) continue;
+    Replica::Snapshots& snapshots = replica->snapshots();
+    if (replica->kv()->log_offset() <= snapshots.newest_offset) continue;
+    snapshots.wanted = true;
+    any = true;
+  }
+  if (any && !timers_[shard].flushing) FlushOn(shard);
+  timers_[shard].snapshots =
+      shards_.at(shard).After(options_.kv_snapshot_interval, [this, shard] { SnapshotOn(shard); });
+}
+
+void Replicas::TakeSnapshot(size_t shard, KvSnapshotJob job) {
+  const auto finish = [this, shard, bucket = job.bucket](Result<KvSnapshotJob::Done> done) {
+    if (!done) LogWarn("snapshot of {}: {}", bucket.ToString(), done.error().message);
+    shards_.at(shard).Post([this, shard, bucket, done] {
+      Replica* const replica = by_shard_[shard].Find(bucket);
+      if (replica == nullptr) return;
+      Replica::Snapshots& snapshots = replica->snapshots();
+      snapshots.under_way = false;
+      if (!done) return;
+      snapshots.newest_offset = done->log_offset;
+      snapshots.oldest_offset = done->oldest_log_offset;
+    });
+  };
+  const auto store = KeyStore();
+  if (!store) return finish(std::unexpected(store.error()));
+  const auto state = (*store)->StateOf(job.bucket);
+  if (!state) return finish(std::unexpected(state.error()));  // the bucket is gone
+  const auto space = (*store)->OpenSpace(job.bucket);
+  if (!space) return finish(std::unexpected(space.error()));
+  job.state = *state;
+  job.rows = (*store)->NewCursor(*space, "");
+  auto shared = std::make_shared<KvSnapshotJob>(std::move(job));
+  pool_.Post([shared, finish] { finish(shared->Run()); });
 }
 
 template <class Write>
@@ -376,9 +488,9 @@ void Replicas::RetainOn(size_t shard) {
     replica->log().ExpireWriters(now - options_.writer_expiration.count());
     const meta::TableEntry* table = mine.view_->Find(bucket.table_id);
     if (table == nullptr || table->info.options.log_ttl_ms <= 0) continue;
-    // The changelog is what clients build keys from: all of it stays until there are snapshots.
-    if (replica->kv() != nullptr) continue;
     int64_t limit = replica->high_watermark();
+    // Keys are built from a snapshot and the changelog from there.
+    if (replica->kv() != nullptr) limit = std::min(limit, replica->snapshots().oldest_offset);
     if (table->info.options
             .lake_enabled) {  // rows that the lake does not have yet are kept, however old
       const auto lake = mine.view_->lakes.find(bucket.table_id);

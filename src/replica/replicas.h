@@ -13,6 +13,7 @@
 #include "log/checkpoint_file.h"
 #include "meta/view.h"
 #include "replica/kv_scans.h"
+#include "replica/kv_snapshots.h"
 #include "replica/replica.h"
 #include "runtime/loop.h"
 
@@ -53,6 +54,8 @@ class Replicas {
     std::chrono::milliseconds writer_expiration{7LL * 86'400'000};
     bool roll_active_segment = true;
     int64_t kv_memory_bytes = 256 << 20;  // for the keys of all buckets together
+    std::string remote_dir;               // where key snapshots go
+    std::chrono::milliseconds kv_snapshot_interval{600'000};
   };
 
   Replicas(runtime::Shards& shards, runtime::BlockingPool& pool, io::FileSystem& files,
@@ -64,12 +67,8 @@ class Replicas {
         options_(std::move(options)),
         by_shard_(shards.count()) {}
 
-  /// Where ids for auto-increment columns come from: the value of the column's counter before it
-  /// grows by `count`. Called on shards, which wait; once every so many thousand rows. Before
-  /// Start.
-  using TakeColumnIds =
-      std::function<Result<int64_t>(model::TableId table, int32_t column_id, int64_t count)>;
-  void SetColumnIds(TakeColumnIds take) { take_column_ids_ = std::move(take); }
+  /// Before Start.
+  void SetCoordinator(CoordinatorLink& link) { link_ = &link; }
   /// Opens every replica of `view`, recovering in parallel what was not closed in order. Before the
   /// shards serve anything. Errors: kIo, kCorrupt.
   Status Start(std::shared_ptr<const meta::ClusterView> view);
@@ -99,14 +98,21 @@ class Replicas {
   void AnnounceRows(model::TableId table, std::function<void()> on_rows);
 
  private:
-  std::string DirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const;
+  /// "db/table-1[/partition-p2]", the same in all directories.
+  static std::string FolderOf(const meta::TableEntry& table, const model::TableBucket& bucket);
+  std::string LogDirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const;
+  std::string ImageDirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const;
+  std::string RemoteKvDirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const;
   using Shape = std::shared_ptr<const kv::TableShape>;
   /// The shape of a primary key table's rows; null for a log table.
   static Result<Shape> ShapeOf(const meta::TableEntry& table);
   /// `shape`: as ShapeOf says.
   Result<std::unique_ptr<Replica>> OpenReplica(const meta::TableEntry& table, const Shape& shape,
                                                const model::TableBucket& bucket);
-  Result<std::unique_ptr<kv::KvTablet>> OpenKeys(log::LogTablet& log, const Shape& shape);
+  Result<std::unique_ptr<Replica>> OpenKeys(std::unique_ptr<log::LogTablet> log,
+                                            const Shape& shape);
+  /// Replays what the log has beyond the keys.
+  static Status CatchUp(kv::KvTablet& keys, log::LogTablet& log);
   /// The store of all keys; opened with the first primary key table.
   Result<kv::KvStore*> KeyStore();
   /// Runs `write` on a replica with keys and keeps count of the rows in memory.
@@ -116,6 +122,11 @@ class Replicas {
   void ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterView>& view);
   void FlushOn(size_t shard);
   void RetainOn(size_t shard);
+  void SnapshotOn(size_t shard);
+  /// Takes a snapshot of what the store has now; in the pool.
+  void TakeSnapshot(size_t shard, KvSnapshotJob job);
+  /// Removes a folder, and those above it up to `root` that are empty then; in the pool.
+  void RemoveWithEmptyParents(const std::string& dir, const std::string& root);
   void StartTimers(size_t shard);
   Status WriteCheckpoints();
   static std::vector<model::TableBucket> BucketsOf(const meta::TableEntry& table);
@@ -125,13 +136,14 @@ class Replicas {
   io::FileSystem& files_;
   const Clock& clock_;
   const Options options_;
-  TakeColumnIds take_column_ids_;
+  CoordinatorLink* link_ = nullptr;
   std::mutex store_mutex_;  // guards store_
   std::unique_ptr<kv::KvStore> store_;
   std::vector<ShardReplicas> by_shard_;
   struct Timers {
     std::unique_ptr<runtime::Loop::Timer> flush;
     std::unique_ptr<runtime::Loop::Timer> retention;
+    std::unique_ptr<runtime::Loop::Timer> snapshots;
     bool flushing = false;
   };
   std::vector<Timers> timers_;

@@ -119,16 +119,45 @@ Result<int64_t> MetaService::NextWriterId() {
   return next_writer_id_++;
 }
 
-Result<int64_t> MetaService::TakeColumnIds(model::TableId table, int32_t column_id, int64_t count) {
-  constexpr std::chrono::seconds kPatience(5);  // the loop may be stopping
-  auto taken = std::make_shared<std::promise<Result<int64_t>>>();
-  std::future<Result<int64_t>> answer = taken->get_future();
-  loop_.Post([this, taken, table, column_id, count] {
-    taken->set_value(coordinator_.TakeColumnIds(table, column_id, count));
-  });
+template <class Work>
+auto MetaService::Ask(Work work) -> decltype(work(std::declval<coordinator::Coordinator&>())) {
+  using Answer = decltype(work(std::declval<coordinator::Coordinator&>()));
+  constexpr std::chrono::seconds kPatience(5);
+  auto promise = std::make_shared<std::promise<Answer>>();
+  std::future<Answer> answer = promise->get_future();
+  loop_.Post([this, promise, work = std::move(work)] { promise->set_value(work(coordinator_)); });
   if (answer.wait_for(kPatience) == std::future_status::ready) return answer.get();
-  return Err(ErrorCode::kRequestTimeOut, "no ids for column {} of table {} in {} s", column_id,
-             table, kPatience.count());
+  return Err(ErrorCode::kRequestTimeOut, "the coordinator did not answer in {} s",
+             kPatience.count());
+}
+
+Result<int64_t> MetaService::TakeColumnIds(model::TableId table, int32_t column_id, int64_t count) {
+  return Ask([=](coordinator::Coordinator& coordinator) {
+    return coordinator.TakeColumnIds(table, column_id, count);
+  });
+}
+
+Result<int64_t> MetaService::NextSnapshotId(const model::TableBucket& bucket) {
+  return Ask([bucket](coordinator::Coordinator& coordinator) {
+    return coordinator.NextKvSnapshotId(bucket);
+  });
+}
+
+Result<replica::CoordinatorLink::Committed> MetaService::CommitSnapshot(
+    const model::TableBucket& bucket, const model::KvSnapshotHandle& handle) {
+  return Ask([=, kept = options_.kv_snapshots_kept](
+                 coordinator::Coordinator& coordinator) -> Result<Committed> {
+    Committed committed;
+    STROM_ASSIGN(committed.dropped, coordinator.CommitKvSnapshot(bucket, handle, kept));
+    STROM_ASSIGN(committed.kept, coordinator.KvSnapshots(bucket));
+    return committed;
+  });
+}
+
+Result<std::vector<model::KvSnapshotHandle>> MetaService::SnapshotsOf(
+    const model::TableBucket& bucket) {
+  return Ask(
+      [bucket](coordinator::Coordinator& coordinator) { return coordinator.KvSnapshots(bucket); });
 }
 
 void MetaService::Arm(model::TableId table) {

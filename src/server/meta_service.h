@@ -17,10 +17,11 @@ namespace strom::server {
 /// The coordinator with its hands: runs decisions on the coordinator's loop, makes lake tables
 /// between a plan and its commit, shows shards every new view before the answer leaves, and keeps
 /// the timers of auto partitioning and tiering.
-class MetaService {
+class MetaService final : public replica::CoordinatorLink {
  public:
   struct Options {
     std::chrono::milliseconds auto_partition_interval = std::chrono::minutes(10);
+    size_t kv_snapshots_kept = 2;
   };
 
   MetaService(runtime::Loop& loop, coordinator::Coordinator& coordinator,
@@ -60,8 +61,14 @@ class MetaService {
   Status DropTable(const model::TablePath& path, bool ignore_if_not_exists);
   Status DropDatabase(const std::string& name, bool ignore_if_not_exists, bool cascade);
   Result<int64_t> NextWriterId();
-  /// As Coordinator::TakeColumnIds, from another thread, which waits.
-  Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count);
+
+  // From other threads.
+  Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count) override;
+  Result<int64_t> NextSnapshotId(const model::TableBucket& bucket) override;
+  Result<Committed> CommitSnapshot(const model::TableBucket& bucket,
+                                   const model::KvSnapshotHandle& handle) override;
+  Result<std::vector<model::KvSnapshotHandle>> SnapshotsOf(
+      const model::TableBucket& bucket) override;
 
   /// Hands out the next table that is due, and arms it so that later rows are noticed.
   std::optional<coordinator::TieringSchedule::Assignment> TakeTieringTable();
@@ -69,6 +76,10 @@ class MetaService {
   void Reschedule();
 
  private:
+  /// Runs `work(coordinator)` on the loop and waits for its Result. Errors: kRequestTimeOut when
+  /// the loop does not run any more.
+  template <class Work>
+  auto Ask(Work work) -> decltype(work(std::declval<coordinator::Coordinator&>()));
   Result<lake::LakeCatalog*> Lake();
   /// Asks the replicas of a lake table to tell when they have rows that the lake lacks.
   void Arm(model::TableId table);

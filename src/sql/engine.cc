@@ -10,6 +10,10 @@
 #include <duckdb/parser/parser.hpp>
 #include <duckdb/parser/statement/select_statement.hpp>
 #include <duckdb/parser/tableref/subqueryref.hpp>
+#include <duckdb/planner/expression/bound_columnref_expression.hpp>
+#include <duckdb/planner/expression/bound_comparison_expression.hpp>
+#include <duckdb/planner/expression/bound_constant_expression.hpp>
+#include <duckdb/planner/operator/logical_get.hpp>
 
 #include "base/json.h"
 #include "record/arrow_batch.h"
@@ -33,15 +37,45 @@ struct ScanInfo : duckdb::TableFunctionInfo {
 struct ScanData : duckdb::ArrowScanFunctionData {
   using ArrowScanFunctionData::ArrowScanFunctionData;
   const Engine::Hooks* hooks = nullptr;
-  std::string id;
+  Engine::ScanRequest request;
 };
+
+/// Notes comparisons of a column with a whole number or a text; DuckDB keeps the filters.
+void NoteEqualities(duckdb::ClientContext&, duckdb::LogicalGet& get, duckdb::FunctionData* data,
+                    duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& filters) {
+  auto& equal = data->Cast<ScanData>().request.equal;
+  for (const auto& filter : filters) {
+    if (filter->GetExpressionType() != duckdb::ExpressionType::COMPARE_EQUAL) continue;
+    const auto& comparison = filter->Cast<duckdb::BoundComparisonExpression>();
+    const duckdb::Expression* column = comparison.left.get();
+    const duckdb::Expression* constant = comparison.right.get();
+    if (column->GetExpressionClass() != duckdb::ExpressionClass::BOUND_COLUMN_REF)
+      std::swap(column, constant);
+    if (column->GetExpressionClass() != duckdb::ExpressionClass::BOUND_COLUMN_REF ||
+        constant->GetExpressionClass() != duckdb::ExpressionClass::BOUND_CONSTANT)
+      continue;
+    const auto index = column->Cast<duckdb::BoundColumnRefExpression>().binding.column_index;
+    const auto position = get.GetColumnIds()[index].GetPrimaryIndex();
+    if (position >= get.names.size()) continue;
+    const duckdb::Value& value = constant->Cast<duckdb::BoundConstantExpression>().value;
+    if (value.IsNull()) continue;
+    if (value.type().IsIntegral() && value.type().id() != duckdb::LogicalTypeId::HUGEINT &&
+        value.type().id() != duckdb::LogicalTypeId::UHUGEINT &&
+        value.type().id() != duckdb::LogicalTypeId::UBIGINT) {
+      equal[get.names[position]] = value.GetValue<int64_t>();
+    } else if (value.type().id() == duckdb::LogicalTypeId::VARCHAR) {
+      equal[get.names[position]] = value.GetValue<std::string>();
+    }
+  }
+}
 
 duckdb::unique_ptr<duckdb::ArrowArrayStreamWrapper> ProduceScan(
     uintptr_t factory, duckdb::ArrowStreamParameters& parameters) {
   const auto& data = *reinterpret_cast<const ScanData*>(factory);
-  const std::vector<std::string> columns(parameters.projected_columns.columns.begin(),
-                                         parameters.projected_columns.columns.end());
-  auto reader = data.hooks->open_scan(data.id, columns);
+  Engine::ScanRequest request = data.request;
+  request.columns.assign(parameters.projected_columns.columns.begin(),
+                         parameters.projected_columns.columns.end());
+  auto reader = data.hooks->open_scan(request);
   if (!reader) Throw(reader.error());
   auto stream = duckdb::make_uniq<duckdb::ArrowArrayStreamWrapper>();
   if (const Status exported =
@@ -60,8 +94,8 @@ duckdb::unique_ptr<duckdb::FunctionData> BindScan(duckdb::ClientContext& context
   auto data = duckdb::make_uniq<ScanData>(&ProduceScan, uintptr_t{0});
   data->stream_factory_ptr = reinterpret_cast<uintptr_t>(data.get());
   data->hooks = &hooks;
-  data->id = input.inputs[0].GetValue<std::string>();
-  auto schema = hooks.scan_schema(data->id);
+  data->request.id = input.inputs[0].GetValue<std::string>();
+  auto schema = hooks.scan_schema(data->request.id);
   if (!schema) Throw(schema.error());
   if (const Status exported =
           FromArrow(arrow::ExportSchema(**schema, &data->schema_root.arrow_schema), "scan");
@@ -165,6 +199,7 @@ class DuckDbEngine final : public Engine {
                                Arrow::ArrowScanFunction, BindScan, Arrow::ArrowScanInitGlobal,
                                Arrow::ArrowScanInitLocal);
     scan.projection_pushdown = true;
+    scan.pushdown_complex_filter = NoteEqualities;
     scan.function_info = duckdb::make_shared_ptr<ScanInfo>(hooks_);
     duckdb::ExtensionLoader(*database_->instance, "strom").RegisterFunction(scan);
     connection_ = std::make_unique<duckdb::Connection>(*database_);

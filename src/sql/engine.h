@@ -1,7 +1,9 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <arrow/type_fwd.h>
@@ -18,9 +20,16 @@ class Engine {
   /// cluster.
   using Resolve = std::function<Result<std::optional<std::string>>(const std::string& database,
                                                                    const std::string& table)>;
-  /// Opens what `strom_scan('id')` reads, with the columns that a query needs. Any thread.
-  using OpenScan = std::function<Result<std::shared_ptr<arrow::RecordBatchReader>>(
-      const std::string& id, const std::vector<std::string>& columns)>;
+  /// What a query wants of a scan. `equal`: columns that must have a value; rows that differ may be
+  /// given all the same, they are filtered afterwards.
+  struct ScanRequest {
+    std::string id;
+    std::vector<std::string> columns;
+    std::map<std::string, std::variant<int64_t, std::string>> equal;
+  };
+  /// Opens what `strom_scan('id')` reads. Any thread.
+  using OpenScan =
+      std::function<Result<std::shared_ptr<arrow::RecordBatchReader>>(const ScanRequest& request)>;
   /// The full schema of a scan.
   using ScanSchema = std::function<Result<std::shared_ptr<arrow::Schema>>(const std::string& id)>;
   struct Hooks {

@@ -196,6 +196,28 @@ class FileBatchReader final : public arrow::RecordBatchReader {
   const std::unique_ptr<lake::DataFileReader> files_;
 };
 
+/// The primary key that a query's conditions give, if they give all of it.
+std::optional<record::Row> KeyIn(
+    const model::Schema& schema,
+    const std::map<std::string, std::variant<int64_t, std::string>>& equal) {
+  record::Row key;
+  for (const std::string& name : schema.primary_key) {
+    const auto it = equal.find(name);
+    if (it == equal.end()) return std::nullopt;
+    const TypeRoot root = schema.columns[static_cast<size_t>(schema.Find(name))].type.root;
+    const auto* number = std::get_if<int64_t>(&it->second);
+    const auto* text = std::get_if<std::string>(&it->second);
+    if (number != nullptr && root >= TypeRoot::kTinyInt && root <= TypeRoot::kBigInt) {
+      key.push_back({*number});
+    } else if (text != nullptr && root == TypeRoot::kString) {
+      key.push_back({*text});
+    } else {
+      return std::nullopt;
+    }
+  }
+  return key;
+}
+
 /// DuckDB reads Parquet by itself, but for timestamps finer than its microseconds.
 bool DuckDbReads(const lake::DataFile& file, const model::Schema& schema) {
   return file.format == "parquet" &&
@@ -464,14 +486,22 @@ Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) co
 }
 
 Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
-    const std::string& id, const std::vector<std::string>& columns) const {
-  STROM_ASSIGN(const Scan scan, Find(id));
+    const Engine::ScanRequest& request) const {
+  STROM_ASSIGN(const Scan scan, Find(request.id));
   const model::Schema& schema = scan.table->info.descriptor.schema;
   std::vector<int32_t> positions;
-  for (const std::string& column : columns) positions.push_back(schema.Find(column));
+  for (const std::string& column : request.columns) positions.push_back(schema.Find(column));
   auto rows = EngineSchema(schema, positions);
   if (!scan.files.empty()) return std::make_shared<FileBatchReader>(scan.files, std::move(rows));
   STROM_ASSIGN(auto connection, client::Connection::Open(connection_.bootstrap()));
+  if (const auto key = scan.buckets.empty() ? std::nullopt : KeyIn(schema, request.equal)) {
+    STROM_ASSIGN(const auto found, client::LookUp(*connection, scan.table, *key, positions));
+    auto typed = AsEngineRows(*found, rows);
+    STROM_TRY(FromArrow(typed.status(), "lookup"));
+    auto reader = arrow::RecordBatchReader::Make({*typed}, rows);
+    STROM_TRY(FromArrow(reader.status(), "lookup"));
+    return *reader;
+  }
   if (!scan.buckets.empty()) {
     return std::make_shared<KeyBatchReader>(std::move(connection), scan.table, scan.buckets,
                                             std::move(positions), std::move(rows));

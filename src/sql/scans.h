@@ -11,6 +11,7 @@
 #include "client/connection.h"
 #include "client/log_reader.h"
 #include "lake/lake.h"
+#include "sql/engine.h"
 #include "sql/session.h"
 
 namespace strom::sql {
@@ -27,8 +28,7 @@ class Scans {
   Result<std::optional<std::string>> Resolve(const model::TablePath& path);
 
   Result<std::shared_ptr<arrow::Schema>> SchemaOf(const std::string& id) const;
-  Result<std::shared_ptr<arrow::RecordBatchReader>> Open(
-      const std::string& id, const std::vector<std::string>& columns) const;
+  Result<std::shared_ptr<arrow::RecordBatchReader>> Open(const Engine::ScanRequest& request) const;
 
   /// What the queries since the last call will read.
   std::vector<ScanReport> TakeReports() { return std::exchange(reports_, {}); }

@@ -62,9 +62,7 @@ class Session::Inner {
     hooks.resolve = [this](const std::string& database, const std::string& table) {
       return scans_.Resolve({database.empty() ? database_ : database, table});
     };
-    hooks.open_scan = [this](const std::string& id, const std::vector<std::string>& columns) {
-      return scans_.Open(id, columns);
-    };
+    hooks.open_scan = [this](const Engine::ScanRequest& request) { return scans_.Open(request); };
     hooks.scan_schema = [this](const std::string& id) { return scans_.SchemaOf(id); };
     STROM_ASSIGN(engine_, Engine::Open(std::move(hooks)));
     return {};

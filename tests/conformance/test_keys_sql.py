@@ -101,6 +101,24 @@ def scan(raw, **request):
     return answer if 1 not in answer else signed(answer[1][0])
 
 
+def test_a_whole_key_is_looked_up_not_scanned(server_without_lake, name):
+    server, raw = server_without_lake, Raw(server_without_lake.port)
+    sql(server, f"CREATE TABLE {name} (region STRING, a INT, b STRING, v STRING, PRIMARY KEY (region, a, b) NOT ENFORCED) PARTITIONED BY (region)",
+        f"INSERT INTO {name} SELECT 'EU', i, 'b' || i % 3, 'v' || i FROM range(300) AS r(i)")
+    table = raw.table_id("fluss", name)
+    partition = fields(raw.call(1009, field(1, field(1, "fluss") + field(2, name)))[1][0])[1][0]
+    opened = [scan(raw, bucket=field(1, table) + field(2, partition) + field(3, 0), call=0, bytes=1) for _ in range(8)]  # no scan beside these
+    assert "scans of table" in sql(server, f"SELECT count(*) FROM {name}", ok=False).stderr
+    query = f"SELECT v FROM {name} WHERE a = {{}} AND b = '{{}}' AND region = '{{}}'"
+    assert sql(server, query.format(7, "b1", "EU")) == [[{"v": "v7"}]]
+    assert sql(server, query.format(7, "b1", "EU") + " AND v = 'other'") == [[]]
+    for key in ((7, "b2", "EU"), (7, "b1", "US")):
+        assert sql(server, query.format(*key)) == [[]]
+    for one in opened:
+        scan(raw, scanner=one[3][0], close=1)
+    assert sql(server, f"SELECT count(*) AS n FROM {name} WHERE a = 7 OR b = 'b0'") == [[{"n": 101}]]
+
+
 def test_scan_sessions(server_without_lake):
     raw = Raw(server_without_lake.port)
     sql(server_without_lake, "CREATE TABLE scans (id BIGINT, v STRING, PRIMARY KEY (id) NOT ENFORCED)")

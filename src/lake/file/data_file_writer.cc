@@ -67,8 +67,7 @@ std::optional<Value> FromPlain(const DataType& type, parquet::Type::type physica
       const auto number = physical == parquet::Type::INT64 ? integer() : std::nullopt;
       if (!number) return std::nullopt;
       if (type.precision <= 3) return Value{record::Timestamp{*number, 0}};
-      const int64_t millis = *number / 1000 - (*number % 1000 < 0 ? 1 : 0);
-      return Value{record::Timestamp{millis, static_cast<int32_t>(*number - millis * 1000) * 1000}};
+      return Value{record::FromMicros(*number)};
     }
     default: return std::nullopt;
   }

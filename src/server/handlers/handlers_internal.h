@@ -40,6 +40,13 @@ void Lookup(Server& server, Call call);
 void PrefixLookup(Server& server, Call call);
 void ScanKv(Server& server, Call call);
 
+void GetLatestKvSnapshots(Server& server, Call call);
+void GetKvSnapshotMetadata(Server& server, Call call);
+void AcquireKvSnapshotLease(Server& server, Call call);
+void ReleaseKvSnapshotLease(Server& server, Call call);
+void DropKvSnapshotLease(Server& server, Call call);
+void GetFileSystemSecurityToken(Server& server, Call call);
+
 void DescribeClusterConfigs(Server& server, Call call);
 void AlterClusterConfigs(Server& server, Call call);
 

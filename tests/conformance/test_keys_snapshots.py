@@ -1,0 +1,108 @@
+"""Key snapshots: what clients read themselves, what is kept, and what a server is built again from."""
+import json
+import shutil
+
+import pytest
+
+from harness import Raw, Server, field, fields, java, sql, until
+
+SETTINGS = {"kv.snapshot.interval": "100ms", "log.flush.offset.checkpoint-interval": "50ms", "log.segment.file-size": "64kb", "log.retention.check-interval": "100ms"}
+
+
+def create(server, name, *options):
+    more = "".join(f", {option}" for option in options)
+    sql(server, f"CREATE TABLE {name} (id BIGINT, v STRING, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '2'{more})")
+    return Raw(server.port).table_id("fluss", name)
+
+
+def latest(server, name):
+    """{bucket: (snapshot id, log offset)} of the buckets that have a snapshot."""
+    answer = Raw(server.port).call(1023, field(1, field(1, "fluss") + field(2, name)))
+    all_buckets = [fields(one) for one in answer[3]]
+    return {b[1][0]: (b[2][0], b[3][0]) for b in all_buckets if 2 in b}
+
+
+def ends(server, table_id):
+    raw = Raw(server.port)
+    return {b: fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table_id) + field(5, b))[1][0])[4][0] for b in (0, 1)}
+
+
+def wait_for_snapshots(server, name, table_id):
+    """Until a snapshot has everything that is written; returns them."""
+    target = ends(server, table_id)
+    until(lambda: {b: offset for b, (_, offset) in latest(server, name).items()} == target, what="a snapshot of everything")
+    return latest(server, name)
+
+
+def test_the_java_client_reads_snapshot_and_log(tmp_path):
+    server = Server(tmp_path, **SETTINGS)
+    table = create(server, "t")
+    sql(server, "INSERT INTO t SELECT i, 'v' || i, repeat('p', 100) FROM range(5000) AS r(i)", "DELETE FROM t WHERE id % 10 = 0")
+    wait_for_snapshots(server, "t", table)
+    sql(server, "UPDATE t SET v = 'new' WHERE id < 100", "DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (9000, 'late', '')")
+    from_snapshots, *rows = java("KeySnapshots", server.address, "t", "2").splitlines()
+    assert int(from_snapshots) >= 4500
+    expected = {i: "new" if i < 100 else f"v{i}" for i in range(2, 5000) if i % 10} | {9000: "late"}
+    assert rows == [f"{i} {v}" for i, v in sorted(expected.items())]
+    assert server.stop() == 0
+
+
+def test_snapshots_share_files_and_old_ones_go(tmp_path):
+    server = Server(tmp_path, **SETTINGS)
+    table = create(server, "t")
+    sql(server, "INSERT INTO t SELECT i, 'v', repeat('p', 200) FROM range(20000) AS r(i)")
+    for step in range(5):
+        sql(server, f"UPDATE t SET v = 'step {step}' WHERE id < 50")
+        newest = wait_for_snapshots(server, "t", table)
+    remote = next((tmp_path / "data/remote/kv/fluss").glob(f"t-{table}"))
+    for bucket in (0, 1):
+        snapshots = lambda: sorted(int(path.name.removeprefix("snap-")) for path in (remote / str(bucket)).glob("snap-*"))  # noqa: B023, E731
+        until(lambda: len(snapshots()) == 2, what="older snapshots are removed")
+        kept = snapshots()
+        assert kept[-1] == newest[bucket][0]
+        documents = [json.loads((remote / str(bucket) / f"snap-{i}/_METADATA").read_text()) for i in kept]
+        shared = [{f["kv_file_handle"]["path"] for f in d["kv_snapshot_handle"]["shared_file_handles"]} for d in documents]
+        assert shared[0] & shared[1], "most of the rows did not change"
+        until(lambda: {str(path) for path in (remote / str(bucket) / "shared").iterdir()} == shared[0] | shared[1], what="and their files")  # noqa: B023
+        assert documents[1]["kv_snapshot_handle"]["snapshot_incremental_size"] < 100_000
+    assert sum(json.loads((remote / str(b) / f"snap-{newest[b][0]}/_METADATA").read_text())["row_count"] for b in (0, 1)) == 20000
+    sql(server, "DROP TABLE t")
+    until(lambda: not remote.exists(), what="the snapshots of a dropped table are removed")
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("damage", [False, True])
+def test_keys_are_built_again_from_snapshot_and_log(tmp_path, damage):
+    server = Server(tmp_path, **SETTINGS)
+    table = create(server, "t", "'table.log.ttl' = '1ms'", "'table.log.arrow.compression.type' = 'NONE'")
+    sql(server, "INSERT INTO t SELECT i, 'v' || i, repeat('p', 300) FROM range(5000) AS r(i)")
+    wait_for_snapshots(server, "t", table)
+    sql(server, "UPDATE t SET v = 'new' WHERE id % 2 = 0", "DELETE FROM t WHERE id = 7")
+    newest = wait_for_snapshots(server, "t", table)
+    before = sql(server, "SELECT count(*) AS n, sum(hash(id, v, pad)) AS h FROM t")
+    if not damage:  # the changelog before the older snapshot goes
+        earliest = lambda b: fields(Raw(server.port).call(1021, field(1, (1 << 64) - 1) + field(2, 0) + field(3, table) + field(5, b))[1][0])[4][0]  # noqa: E731
+        until(lambda: all(earliest(b) > 0 for b in (0, 1)), what="retention")
+    assert server.stop() == 0
+    shutil.rmtree(tmp_path / "data/kv-store")
+    if damage:
+        for bucket, (snapshot, _) in newest.items():
+            document = tmp_path / f"data/remote/kv/fluss/t-{table}/{bucket}/snap-{snapshot}/_METADATA"
+            document.write_text("{}")
+    server = server.restarted()
+    assert sql(server, "SELECT count(*) AS n, sum(hash(id, v, pad)) AS h FROM t") == before
+    sql(server, "INSERT INTO t VALUES (7, 'back', '')")
+    assert sql(server, "SELECT v FROM t WHERE id = 7") == [[{"v": "back"}]]
+    assert server.stop() == 0
+
+
+def test_wrong_snapshot_requests(server, name):
+    table = create(server, name)
+    raw = Raw(server.port)
+    assert raw.call(1024, field(1, table) + field(3, 0) + field(4, 99))[0] == 41
+    lease = lambda snapshot: field(1, "l") + field(2, 1000) + field(3, field(1, table) + field(2, field(2, 0) + field(3, snapshot)))  # noqa: E731
+    unavailable = fields(raw.call(1056, lease(99))[1][0])
+    assert unavailable[1] == [table], "a snapshot that is not there cannot be leased"
+    sql(server, f"CREATE TABLE {name}_l (a INT)")
+    assert raw.call(1023, field(1, field(1, "fluss") + field(2, name + "_l")))[0] == 20
+    assert raw.call(1025, b"")[1] == [b"file"]
