@@ -4,7 +4,7 @@ BUILD = cmake --build --preset
 PYTHON = .deps/venv/bin/python
 PYTEST = $(PYTHON) -m pytest -q --no-header -p no:cacheprovider
 
-.PHONY: all setup release gcc asan tsan unit conformance races fuzz explore lint format test bench bench-upstream quickstart run clean
+.PHONY: all setup release gcc asan tsan unit conformance races soak fuzz explore lint format test bench bench-upstream quickstart run clean
 
 all: release
 
@@ -36,7 +36,11 @@ races: setup
 	@cmake --preset tsan > /dev/null
 	@$(BUILD) tsan --target strom
 	@STROM=$(CURDIR)/build/tsan/strom TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
-	  $(PYTEST) tests/conformance/test_python_client.py tests/conformance/test_bad_input.py
+	  $(PYTEST) tests/conformance/test_python_client.py tests/conformance/test_keys_python.py tests/conformance/test_bad_input.py
+
+# The release gate: kill -9 a thousand times, with torn files.
+soak: release
+	@STROM_KILLS=1000 $(PYTEST) tests/conformance/test_crash.py
 
 # Every decoder of bytes from outside, for STROM_FUZZ_SECONDS each. `fuzz` starts from the kept corpus with the same seed
 # each time, so that a change is judged by itself; `explore` goes on with another seed from all that it has found so far.

@@ -203,5 +203,23 @@ TEST_F(CoordinatorTest, LakeOffsetsAreMergedOverThoseKnownBefore) {
               IsError(ErrorCode::kTableNotExist));
 }
 
+TEST(SnapshotLeases, HoldUntilTheyEndOrAreGivenBack) {
+  const model::TableBucket a{1, model::kNoPartition, 0};
+  const model::TableBucket b{1, model::kNoPartition, 1};
+  SnapshotLeases leases;
+  leases.Acquire("reader", 1000, {{a, 5}, {b, 6}});
+  leases.Acquire("other", 500, {{a, 5}});
+  EXPECT_TRUE(leases.IsLeased(a, 5, 999));
+  EXPECT_FALSE(leases.IsLeased(a, 4, 999));
+  EXPECT_FALSE(leases.IsLeased(a, 5, 1000)) << "it has ended";
+  leases.Acquire("reader", 2000, {});
+  EXPECT_TRUE(leases.IsLeased(b, 6, 1999)) << "it was renewed";
+  leases.Release("reader", {a});
+  EXPECT_TRUE(leases.IsLeased(a, 5, 400)) << "somebody else reads it";
+  EXPECT_FALSE(leases.IsLeased(a, 5, 600));
+  leases.Drop("reader");
+  EXPECT_FALSE(leases.IsLeased(b, 6, 0));
+}
+
 }  // namespace
 }  // namespace strom::coordinator

@@ -200,7 +200,12 @@ Result<KvTablet::Prepared> KvTablet::PrepareRecords(std::span<const KvRecord> re
       STROM_ASSIGN(merged, merger->Delete(*old));
     } else {
       const StoredValue stored{source.schema_id, *record.row};
-      STROM_ASSIGN(incoming, shape_->Decode(stored));
+      auto decoded = shape_->Decode(stored);
+      if (!decoded) {  // the checksum was right: it will be no better when it is sent again
+        return Err(ErrorCode::kInvalidArgument, "a row for table {} cannot be read: {}",
+                   shape_->info().path.ToString(), decoded.error().message);
+      }
+      incoming = std::move(*decoded);
       STROM_ASSIGN(const Bytes own_key, shape_->KeyOf(incoming));
       if (own_key != record.key) {
         return Err(ErrorCode::kInvalidArgument,

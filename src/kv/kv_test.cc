@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <set>
 
 #include <arrow/array/array_base.h>
 #include <arrow/record_batch.h>
@@ -9,6 +10,7 @@
 #include "kv/kv_store.h"
 #include "kv/kv_tablet.h"
 #include "kv/merge/aggregate.h"
+#include "kv/snapshot_image.h"
 #include "record/arrow_batch.h"
 #include "testing/matchers.h"
 #include "testing/vectors.h"
@@ -386,6 +388,72 @@ TEST(KvStore, SpacesAreApartAndForgottenWhole) {
   EXPECT_NE(again, space);
   EXPECT_EQ((*store->Get(again, {&key, 1}))[0], std::nullopt);
   EXPECT_EQ(*store->StateOf(kBucket), SpaceState{});
+}
+
+RC_GTEST_PROP(RowBuffer, RunsHaveEveryKeyOnceInOrder, (const std::vector<uint8_t>& steps)) {
+  RowBuffer buffer;
+  std::map<Bytes, std::optional<Bytes>> model;
+  for (const uint8_t step : steps) {
+    const Bytes key = std::to_string(step % 50);
+    const auto value = step % 7 == 0 ? std::nullopt : std::optional(Bytes(step, 'v'));
+    buffer.Put(key, value);
+    model[key] = value;
+    if (step % 5 != 0) continue;
+    std::map<Bytes, std::optional<Bytes>> seen;
+    size_t before = SIZE_MAX;
+    for (const SortedChanges& run : buffer.Runs()) {
+      RC_ASSERT(std::ranges::is_sorted(run, {}, [](const Change* c) { return c->first; }));
+      RC_ASSERT(run.size() * 2 <= before);
+      before = run.size();
+      for (const Change* change : run)
+        RC_ASSERT(seen.emplace(change->first, change->second).second);
+    }
+    RC_ASSERT(seen == model);
+  }
+}
+
+TEST(SnapshotImage, FollowsItsRowsAndWritesWhatChanged) {
+  const TempDir dir;
+  const TempDir store_dir;
+  const auto store = std::move(*KvStore::Open({store_dir.path()}));
+  const auto space = *store->OpenSpace(kBucket);
+  Changes many;
+  for (int i = 0; i < 5000; ++i) many[fmt::format("key {:05}", i)] = Bytes(200, 'v');
+  ASSERT_THAT(store->Write(kBucket, many, {1, 5000}), IsOk());
+  SnapshotImage image(dir.path());
+  const auto names = [](const std::vector<SnapshotImage::File>& files) {
+    std::set<std::string> shared;
+    for (const SnapshotImage::File& file : files) {
+      if (file.shared) shared.insert(file.name);
+    }
+    return shared;
+  };
+  const auto first = image.Update(*store->NewCursor(space, ""));
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(store->Write(kBucket, {{"key 00007", std::nullopt}, {"new", Bytes("n")}}, {2, 5000}),
+              IsOk());
+  const auto second = image.Update(*store->NewCursor(space, ""));
+  ASSERT_THAT(second, IsOk());
+  EXPECT_TRUE(std::ranges::includes(names(*second), names(*first))) << "nothing is written twice";
+  EXPECT_EQ(names(*second).size(), names(*first).size() + 1);
+  size_t rows = 0;
+  bool has_new = false;
+  ASSERT_THAT(ReadCheckpoint(dir.path() + "/checkpoint",
+                             [&](ByteView key, ByteView) -> Status {
+                               EXPECT_NE(key, "key 00007");
+                               has_new = has_new || key == "new";
+                               ++rows;
+                               return {};
+                             }),
+              IsOk());
+  EXPECT_EQ(rows, 5000U);
+  EXPECT_TRUE(has_new);
+  for (int i = 0; i < 20; ++i) {  // many small changes are merged in the end
+    ASSERT_THAT(store->Write(kBucket, {{fmt::format("step {}", i), Bytes("s")}}, {3 + i, 5001 + i}),
+                IsOk());
+    ASSERT_THAT(image.Update(*store->NewCursor(space, "")), IsOk());
+  }
+  EXPECT_LT(names(*image.Update(*store->NewCursor(space, ""))).size(), 10U);
 }
 
 // ---- against a model -------------------------------------------------------------------------

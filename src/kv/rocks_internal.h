@@ -13,8 +13,8 @@ inline ByteView ToView(const rocksdb::Slice& slice) {
 
 inline Status FromRocks(const rocksdb::Status& status, const char* what) {
   if (status.ok()) return {};
-  return Err(status.IsCorruption() ? ErrorCode::kCorrupt : ErrorCode::kIo, "key store: {}: {}", what,
-             status.ToString());
+  return Err(status.IsCorruption() ? ErrorCode::kCorrupt : ErrorCode::kIo, "key store: {}: {}",
+             what, status.ToString());
 }
 
 }  // namespace strom::kv

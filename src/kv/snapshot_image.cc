@@ -1,5 +1,6 @@
 #include "kv/snapshot_image.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <rocksdb/db.h>
@@ -17,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kBatchBytes = 1 << 20;
-constexpr int kMostFilesOnTop = 6;  // more deltas than these are merged into one
+constexpr int64_t kMostFilesOnTop = 6;  // more deltas than these are merged into one
 
 rocksdb::Options ImageOptions() {
   rocksdb::BlockBasedTableOptions table;
@@ -88,12 +89,12 @@ Result<std::vector<SnapshotImage::File>> SnapshotImage::Update(KvStore::Cursor& 
   const std::unique_ptr<rocksdb::DB> image(raw);
   STROM_TRY(CopyDifferences(rows, *image));
   STROM_TRY(FromRocks(image->Flush(rocksdb::FlushOptions()), "write snapshot image"));
-  uint64_t on_top = 0;
-  image->GetIntProperty("rocksdb.num-files-at-level0", &on_top);
+  std::vector<rocksdb::LiveFileMetaData> live;
+  image->GetLiveFilesMetaData(&live);
+  const auto on_top = std::ranges::count(live, 0, &rocksdb::LiveFileMetaData::level);
   if (on_top > kMostFilesOnTop) {
-    STROM_TRY(FromRocks(
-        image->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr),
-        "merge snapshot image"));
+    STROM_TRY(FromRocks(image->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr),
+                        "merge snapshot image"));
   }
   rocksdb::Checkpoint* maker = nullptr;
   STROM_TRY(FromRocks(rocksdb::Checkpoint::Create(image.get(), &maker), "make checkpoint"));

@@ -12,7 +12,8 @@ namespace strom::kv {
 /// The keys of one bucket as a RocksDB of their own, in the form that clients of Apache Fluss open
 /// with their RocksDB 6.20 (default column family, format version 5, CRC-32C checksums, LZ4). It is
 /// kept from one snapshot to the next and opened only while one is made, so that a snapshot writes
-/// what changed and shares the other files with the one before. Blocking; any thread, one at a time.
+/// what changed and shares the other files with the one before. Blocking; any thread, one at a
+/// time.
 class SnapshotImage {
  public:
   explicit SnapshotImage(std::string dir) : dir_(std::move(dir)) {}

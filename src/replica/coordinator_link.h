@@ -14,8 +14,7 @@ class CoordinatorLink {
 
   /// The value of an auto-increment column's counter before it grows by `count`. Called on shards,
   /// once every so many thousand rows.
-  virtual Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id,
-                                        int64_t count) = 0;
+  virtual Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count) = 0;
 
   virtual Result<int64_t> NextSnapshotId(const model::TableBucket& bucket) = 0;
   struct Committed {

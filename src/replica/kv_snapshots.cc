@@ -46,9 +46,9 @@ Result<KvSnapshotJob::Done> KvSnapshotJob::Run() {
   const std::string metadata_path = snapshot.location + "/_METADATA";
   const std::string json = model::KvSnapshotToJson(snapshot);
   STROM_TRY(io::WriteFileAtomically(*files, metadata_path, json));
-  STROM_ASSIGN(const CoordinatorLink::Committed committed,
-               link->CommitSnapshot(bucket, {snapshot.snapshot_id, snapshot.log_offset,
-                                               metadata_path}));
+  STROM_ASSIGN(
+      const CoordinatorLink::Committed committed,
+      link->CommitSnapshot(bucket, {snapshot.snapshot_id, snapshot.log_offset, metadata_path}));
   STROM_TRY(io::WriteFileAtomically(*files, image.NotePath(), json));
   RemoveUnneeded(committed);
   return Done{snapshot.log_offset, committed.kept.front().log_offset};

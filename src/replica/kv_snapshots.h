@@ -12,8 +12,9 @@
 
 namespace strom::replica {
 
-/// One snapshot of one bucket as a job for a thread that may wait: brings the image up to date, copies
-/// what is new of it to the remote directory, commits, and removes what no snapshot needs any more.
+/// One snapshot of one bucket as a job for a thread that may wait: brings the image up to date,
+/// copies what is new of it to the remote directory, commits, and removes what no snapshot needs
+/// any more.
 struct KvSnapshotJob {
   model::TableBucket bucket;
   std::string image_dir;   // local

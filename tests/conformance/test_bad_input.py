@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from harness import Raw, compacted_batch, field, sql
+from harness import Raw, compacted_batch, field, fields, key_batch, sql, varint
 
 PRODUCE, FETCH, API_VERSIONS = 1014, 1015, 1000
 
@@ -50,6 +50,46 @@ def test_a_batch_sent_twice_is_written_once(table):
     assert raw.produce(table_id, 0, batch) == 0
     assert raw.produce(table_id, 0, batch) == 0
     assert raw.produce(table_id, 0, compacted_batch([3], writer=123456, sequence=1)) == 2
+
+
+def kv_row(number, text):
+    return b"\0" + varint(number) + varint(len(text)) + text
+
+
+KEY = varint(5)
+GOOD = key_batch([(KEY, kv_row(5, b"v"))])
+
+
+@pytest.mark.parametrize("what, records, code", [
+    ("wrong checksum", spoil(GOOD, 30, b"\xff"), 14),
+    ("wrong length", spoil(GOOD, 0, struct.pack("<i", 5)), 14),
+    ("unknown magic", spoil(GOOD, 4, b"\x09"), 14),
+    ("unknown schema", key_batch([(KEY, kv_row(5, b"v"))], schema_id=7), 9),
+    ("a row cut short", key_batch([(KEY, kv_row(5, b"v")[:2])]), 39),
+    ("another row's key", key_batch([(varint(6), kv_row(5, b"v"))]), 39),
+    ("a null key", key_batch([(KEY, b"\x01" + varint(1) + b"v")]), 39),
+    ("a null in a NOT NULL column", key_batch([(KEY, b"\x02" + varint(5))]), 39),
+    ("a good row before a bad one", key_batch([(KEY, kv_row(5, b"v")), (varint(6), kv_row(7, b"v"))]), 39),
+    ("sequence out of order", key_batch([(KEY, kv_row(5, b"v"))], writer=78, sequence=5), 31),
+])
+def test_bad_key_batches_leave_nothing_behind(server_without_lake, name, what, records, code):
+    sql(server_without_lake, f"CREATE TABLE {name} (id BIGINT, v STRING NOT NULL, PRIMARY KEY (id) NOT ENFORCED)")
+    raw = Raw(server_without_lake.port)
+    table_id = raw.table_id("fluss", name)
+    answer = raw.put(table_id, 0, records)
+    assert isinstance(answer, tuple) and answer[0] == code, (what, answer)
+    assert raw.lookup(table_id, 0, [KEY]) == [None]
+    assert raw.put(table_id, 0, GOOD) == 1, "the log has no trace of it"
+    assert raw.put(table_id, 0, key_batch([], writer=79, sequence=0)) == 2, "an empty batch takes an offset"
+    raw.close()
+
+
+def test_key_requests_for_what_has_no_keys(table):
+    raw, table_id = table
+    assert raw.put(table_id, 0, GOOD)[0] == 20
+    assert raw.put(table_id, 7, GOOD)[0] == 21
+    answer = fields(raw.call(1017, field(1, table_id) + field(2, field(2, 0) + field(3, KEY)), version=1)[1][0])
+    assert answer[3] == [20]
 
 
 def test_unknown_buckets_tables_and_acks(table):

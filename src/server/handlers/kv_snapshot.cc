@@ -23,8 +23,7 @@ Result<wire::GetLatestKvSnapshotsResponse> LatestSnapshots(
     return Err(ErrorCode::kNonPrimaryKeyTable, "table {} has no primary key",
                table->info.path.ToString());
   }
-  STROM_ASSIGN(const model::PartitionId partition,
-               PartitionNamed(*table, request.partition_name));
+  STROM_ASSIGN(const model::PartitionId partition, PartitionNamed(*table, request.partition_name));
   wire::GetLatestKvSnapshotsResponse response;
   response.table_id = table->info.table_id;
   if (partition != model::kNoPartition) response.partition_id = partition;
@@ -128,8 +127,9 @@ void DropKvSnapshotLease(Server& server, Call call) {
 /// Clients read the remote directory themselves; local files need no token.
 void GetFileSystemSecurityToken(Server&, Call call) {
   AnswerHere<wire::GetFileSystemSecurityTokenRequest>(
-      std::move(call), [](const wire::GetFileSystemSecurityTokenRequest&)
-                           -> Result<wire::GetFileSystemSecurityTokenResponse> {
+      std::move(call),
+      [](const wire::GetFileSystemSecurityTokenRequest&)
+          -> Result<wire::GetFileSystemSecurityTokenResponse> {
         wire::GetFileSystemSecurityTokenResponse response;
         response.schema = "file";
         return response;
