@@ -22,6 +22,7 @@ JARS = ROOT / ".deps/upstream/lib"
 OPENS = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.nio", "java.lang")]
 ROWS = 1_000_000
 WARM_UP = 4
+LOOKUPS = 300_000
 
 
 def fetch_jars():
@@ -134,6 +135,13 @@ def measure(kind, folder, classes):
             load(work, ROWS)
             out[work] = stats()[0] - before
         out["wake"] = load("wake", 50 if kind is Upstream else 500)
+        load("upsert", ROWS)
+        for work, count in (("upsert", ROWS), ("lookup", LOOKUPS), ("prefix", LOOKUPS)):
+            if work != "upsert":
+                load(work, LOOKUPS)
+            before = stats()[0]
+            load(work, count)
+            out[work] = (stats()[0] - before) / count * 1e6
         out["after"] = stats()[1]
     finally:
         server.stop()
@@ -161,7 +169,10 @@ def main():
     row("scan of them, server CPU per million", "s", lambda r: r["scan"] * 1e6 / ROWS, "1/3")
     row("one row from append to a waiting poll, p50", "ms", lambda r: r["wake"]["p50_ms"], "at most 3 ms")
     row("the same, p99", "ms", lambda r: r["wake"]["p99_ms"], "")
-    row("resident memory after the load", "MiB", lambda r: r["after"], "")
+    row("upsert of 100-byte rows, server CPU per row", "us", lambda r: r["upsert"], "1/3")
+    row("lookup, 1,024 in flight, server CPU per key", "us", lambda r: r["lookup"], "1/5")
+    row("prefix lookup of 10 rows, server CPU", "us", lambda r: r["prefix"], "1/5")
+    row("resident memory after the load", "MiB", lambda r: r["after"], "1/4")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 import java.time.Duration;
 import java.util.*;
+import java.util.concurrent.CompletableFuture;
 import org.apache.fluss.client.*;
 import org.apache.fluss.client.admin.*;
+import org.apache.fluss.client.lookup.*;
 import org.apache.fluss.client.table.*;
 import org.apache.fluss.client.table.scanner.*;
 import org.apache.fluss.client.table.scanner.log.*;
@@ -15,11 +17,13 @@ import org.apache.fluss.types.*;
  * The same load for either server, through the unmodified client. Usage: Load HOST:PORT WORK N.
  *
  * <p>ready waits for the first answer; append writes N rows of 100 bytes; scan reads them; wake tells how long each of N rows takes from append to
- * a waiting poll. Prints one line of JSON.
+ * a waiting poll; upsert puts N rows, lookup and prefix look up N keys or groups of ten, 1,024 in flight. Prints one line of JSON.
  */
 public class Load {
     static final TablePath LOG = TablePath.of("fluss", "load_log");
     static final TablePath ONE = TablePath.of("fluss", "load_one");
+    static final TablePath KEYS = TablePath.of("fluss", "load_keys");
+    static final int KEY_COUNT = 200_000;
     static Connection connection;
 
     static void table(TablePath path, int buckets) throws Exception {
@@ -65,6 +69,40 @@ public class Load {
         }
     }
 
+    static void keyTable() throws Exception {
+        Schema schema = Schema.newBuilder().column("g", DataTypes.BIGINT()).column("id", DataTypes.BIGINT()).column("s", DataTypes.STRING()).primaryKey("g", "id").build();
+        TableDescriptor descriptor = TableDescriptor.builder().schema(schema).distributedBy(1, "g").property("table.replication.factor", "1").build();
+        connection.getAdmin().createTable(KEYS, descriptor, true).get();
+    }
+
+    /** Random ones of KEY_COUNT keys, ten to a group. */
+    static void upsert(long rows) throws Exception {
+        keyTable();
+        Random random = new Random(rows);
+        try (Table table = connection.getTable(KEYS)) {
+            UpsertWriter writer = table.newUpsert().createWriter();
+            for (long i = 0; i < rows; i++) {
+                long id = random.nextInt(KEY_COUNT);
+                writer.upsert(GenericRow.of(id / 10, id, BinaryString.fromString(String.format("%080d", i))));
+            }
+            writer.flush();
+        }
+    }
+
+    static void lookup(long count, boolean prefix) throws Exception {
+        Random random = new Random(1);
+        try (Table table = connection.getTable(KEYS)) {
+            Lookuper lookuper = prefix ? table.newLookup().lookupBy("g").createLookuper() : table.newLookup().createLookuper();
+            ArrayDeque<CompletableFuture<LookupResult>> waiting = new ArrayDeque<>();
+            for (long i = 0; i < count; i++) {
+                long id = random.nextInt(KEY_COUNT);
+                if (waiting.size() == 1024) waiting.poll().get();
+                waiting.add(lookuper.lookup(prefix ? GenericRow.of(id / 10) : GenericRow.of(id / 10, id)));
+            }
+            for (CompletableFuture<LookupResult> one : waiting) one.get();
+        }
+    }
+
     public static void main(String[] words) throws Exception {
         Configuration conf = new Configuration();
         conf.setString("bootstrap.servers", words[0]);
@@ -77,6 +115,9 @@ public class Load {
             case "ready" -> connection.getAdmin().listDatabases().get();
             case "append" -> append(count);
             case "scan" -> scan(count);
+            case "upsert" -> upsert(count);
+            case "lookup" -> lookup(count, false);
+            case "prefix" -> lookup(count, true);
             case "wake" -> more = ", " + wake(count);
             default -> throw new IllegalArgumentException(words[1]);
         }

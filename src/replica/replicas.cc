@@ -396,7 +396,9 @@ void Replicas::FlushOn(size_t shard) {
         LogError("checkpoint: {}", written.error().message);
     }
     shards_.at(shard).Post([this, shard, running] {
+      bool failed = false;
       for (const Running& item : *running) {
+        failed = failed || (item.log && !item.log_done) || (item.keys && !item.keys_done);
         Replica* const replica = by_shard_[shard].Find(item.bucket);
         if (replica == nullptr) continue;
         if (item.log && item.log_done) replica->log().Flushed(item.log->end_offset);
@@ -412,6 +414,9 @@ void Replicas::FlushOn(size_t shard) {
       timers_[shard].flushing = false;
       timers_[shard].flush =
           shards_.at(shard).After(options_.flush_interval, [this, shard] { FlushOn(shard); });
+      // After a failure there is nothing to wait for: writers hear of it.
+      AdmitWaiting(by_shard_[shard], failed);
+      if (!by_shard_[shard].waiting_for_memory_.empty() && !timers_[shard].flushing) FlushOn(shard);
     });
   });
 }
@@ -458,8 +463,7 @@ void Replicas::TakeSnapshot(size_t shard, KvSnapshotJob job) {
 template <class Write>
 auto Replicas::WithinMemory(ShardReplicas& shard, Replica& replica, Write write)
     -> decltype(write()) {
-  const size_t share = static_cast<size_t>(options_.kv_memory_bytes) / 4 / by_shard_.size();
-  if (shard.kv_bytes_ > share) {
+  if (shard.kv_bytes_ > 2 * KvShare()) {
     return Err(ErrorCode::kKvStorage,
                "{} MiB of rows wait for the disk; the write has to be tried again",
                shard.kv_bytes_ >> 20);
@@ -467,8 +471,23 @@ auto Replicas::WithinMemory(ShardReplicas& shard, Replica& replica, Write write)
   const size_t before = replica.kv()->memory_bytes();
   auto result = write();
   shard.kv_bytes_ += replica.kv()->memory_bytes() - before;
-  if (shard.kv_bytes_ > share / 2 && !timers_[shard.index()].flushing) FlushOn(shard.index());
+  if (shard.kv_bytes_ > KvShare() / 2 && !timers_[shard.index()].flushing) FlushOn(shard.index());
   return result;
+}
+
+void Replicas::WhenMemoryAllows(ShardReplicas& shard, std::function<void()> write) {
+  if (shard.waiting_for_memory_.empty() && shard.kv_bytes_ <= KvShare()) return write();
+  shard.waiting_for_memory_.push_back(std::move(write));
+  if (!timers_[shard.index()].flushing) FlushOn(shard.index());
+}
+
+void Replicas::AdmitWaiting(ShardReplicas& shard, bool whatever_there_is) {
+  while (!shard.waiting_for_memory_.empty() &&
+         (whatever_there_is || shard.kv_bytes_ <= KvShare())) {
+    const auto write = std::move(shard.waiting_for_memory_.front());
+    shard.waiting_for_memory_.pop_front();
+    write();
+  }
 }
 
 Result<int64_t> Replicas::PutKv(ShardReplicas& shard, Replica& replica, ByteView batch,
@@ -520,6 +539,7 @@ Status Replicas::Close() {
   Status result;
   for (ShardReplicas& shard : by_shard_) {
     shard.kv_scans_ = KvScans();
+    shard.waiting_for_memory_.clear();
     for (auto& [bucket, replica] : shard.replicas_) {
       if (const Status closed = replica->log().Close(); !closed) {
         LogError("close of {}: {}", bucket.ToString(), closed.error().message);

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,6 +36,7 @@ class ShardReplicas {
   friend class Replicas;
   size_t index_ = 0;
   KvScans kv_scans_;
+  std::deque<std::function<void()>> waiting_for_memory_;
   size_t kv_bytes_ = 0;  // rows in memory of all key tables
   std::unordered_map<model::TableBucket, std::unique_ptr<Replica>> replicas_;
   std::shared_ptr<const meta::ClusterView> view_;
@@ -85,9 +87,11 @@ class Replicas {
   ShardReplicas& at(size_t shard) { return by_shard_[shard]; }
   size_t shard_count() const { return by_shard_.size(); }
 
-  /// As Replica::PutKv, within the memory that keys may take: rows in memory are brought to the
-  /// store earlier when they grow many, and when they are far too many the write is refused with
-  /// kKvStorage, for the client to try again.
+  /// Runs `write`, which puts keys into replicas of the shard, now or as soon as the rows in memory
+  /// leave room for it; in the order of the calls.
+  void WhenMemoryAllows(ShardReplicas& shard, std::function<void()> write);
+  /// As Replica::PutKv; rows in memory are brought to the store earlier when they grow many. Where
+  /// that is not possible and they are far too many, the write is refused with kKvStorage.
   Result<int64_t> PutKv(ShardReplicas& shard, Replica& replica, ByteView batch,
                         const kv::MergeRequest& request);
   /// As Replica::PutMissing, likewise.
@@ -116,6 +120,10 @@ class Replicas {
   /// The store of all keys; opened with the first primary key table.
   Result<kv::KvStore*> KeyStore();
   /// Runs `write` on a replica with keys and keeps count of the rows in memory.
+  size_t KvShare() const {  // of the rows in memory of one shard
+    return static_cast<size_t>(options_.kv_memory_bytes) / 4 / by_shard_.size();
+  }
+  void AdmitWaiting(ShardReplicas& shard, bool whatever_there_is);
   template <class Write>
   auto WithinMemory(ShardReplicas& shard, Replica& replica, Write write) -> decltype(write());
   Status DropOrphanKeys(const meta::ClusterView& view);

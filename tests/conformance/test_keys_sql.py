@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from harness import Raw, field, fields, key_batch, signed, sql, varint
+from harness import Raw, Server, field, fields, key_batch, signed, sql, varint
 
 ORDERS = """CREATE TABLE {} (order_id BIGINT, customer_id INT, amount DECIMAL(15, 2), note STRING, PRIMARY KEY (order_id) NOT ENFORCED)
             WITH ('bucket.num' = '4')"""
@@ -92,6 +92,17 @@ def test_a_large_table_is_scanned_in_parts_while_it_changes(server, name):
     finally:
         stop.set()
         changer.join()
+
+
+def test_writers_wait_for_memory(tmp_path):
+    """Far more rows than memory: slower, not broken."""
+    server = Server(tmp_path, **{"server.kv.memory-size": "16mb"})
+    sql(server, "CREATE TABLE t (id BIGINT, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '3')",
+        "INSERT INTO t SELECT i, repeat('x', 500) FROM range(150000) AS r(i)", "INSERT INTO t SELECT i, repeat('y', 500) FROM range(0, 150000, 3) AS r(i)")
+    assert sql(server, "SELECT count(*) AS n, sum(length(pad)) AS l, count(*) FILTER (pad LIKE 'y%') AS y FROM t")[0] == [{"n": 150000, "l": 75000000, "y": 50000}]
+    resident = next(int(line.split()[1]) for line in open(f"/proc/{server.process.pid}/status") if line.startswith("VmRSS")) // 1024
+    assert resident < 200, f"{resident} MiB for a budget of 16"
+    assert server.stop() == 0
 
 
 def scan(raw, **request):

@@ -31,16 +31,35 @@ inline Status CheckAcks(int32_t acks) {
   return Err(ErrorCode::kInvalidRequiredAcks, "acks must be -1, 0 or 1, not {}", acks);
 }
 
+/// Whether work on a shard may begin: now, or when keys have room in memory.
+struct AtOnce {
+  template <class Work>
+  void operator()(Server&, replica::ShardReplicas&, Work work) const {
+    work();
+  }
+};
+struct WhenMemoryAllows {
+  template <class Work>
+  void operator()(Server& server, replica::ShardReplicas& shard, Work work) const {
+    server.replicas().WhenMemoryAllows(shard, std::move(work));
+  }
+};
+
 /// Runs `work(shard, items)` once on each shard that owns some of `buckets`, with the indexes of
 /// those, and `done` on the connection's shard when all have run.
-template <class Work, class Done>
+template <class Admit = AtOnce, class Work, class Done>
 void FanOut(Server& server, runtime::Loop& home, const std::vector<model::TableBucket>& buckets,
             Work work, Done done) {
   if (server.replicas().shard_count() == 1) {  // nowhere else to go: no need to share anything
     std::vector<size_t> all(buckets.size());
     std::iota(all.begin(), all.end(), size_t{0});
-    work(server.replicas().at(0), all);
-    return done();
+    replica::ShardReplicas& shard = server.replicas().at(0);
+    return Admit()(
+        server, shard,
+        [&shard, all = std::move(all), work = std::move(work), done = std::move(done)]() mutable {
+          work(shard, all);
+          done();
+        });
   }
   std::vector<std::vector<size_t>> by_shard(server.replicas().shard_count());
   for (size_t i = 0; i < buckets.size(); ++i)
@@ -58,8 +77,11 @@ void FanOut(Server& server, runtime::Loop& home, const std::vector<model::TableB
     }
     server.replicas().LoopOf(shard).Run(
         [&server, shard, items = std::move(by_shard[shard]), shared_work, finish_one] {
-          (*shared_work)(server.replicas().at(shard), items);
-          finish_one();
+          replica::ShardReplicas& here = server.replicas().at(shard);
+          Admit()(server, here, [&here, items, shared_work, finish_one] {
+            (*shared_work)(here, items);
+            finish_one();
+          });
         });
   }
 }
@@ -77,7 +99,7 @@ struct Pending {
 /// Answers a decoded request that names buckets in `buckets_req`: `work(shard, bucket, request, i,
 /// answer)` fills the i-th answer on the shard of its bucket and returns a Status; one failing
 /// bucket does not fail the others.
-template <class Request, class Work>
+template <class Admit = AtOnce, class Request, class Work>
 void AnswerByBucket(Server& server, Call call, Request request, Work work) {
   runtime::Loop& home = call.loop();
   auto pending = std::make_shared<Pending<Request>>(std::move(call), std::move(request));
@@ -95,7 +117,7 @@ void AnswerByBucket(Server& server, Call call, Request request, Work work) {
       if (!done) SetError(answer, done.error());
     }
   };
-  FanOut(server, home, buckets, std::move(each), [pending] { pending->Reply(); });
+  FanOut<Admit>(server, home, buckets, std::move(each), [pending] { pending->Reply(); });
 }
 
 }  // namespace strom::server

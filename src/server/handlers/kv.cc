@@ -45,7 +45,7 @@ void PutKv(Server& server, Call call) {
   if (!request) return call.Fail(request.error());
   if (const Status acks = CheckAcks(request->acks); !acks) return call.Fail(acks.error());
   const int16_t version = call.header().version;
-  AnswerByBucket(
+  AnswerByBucket<WhenMemoryAllows>(
       server, std::move(call), std::move(*request),
       [&server, version](replica::ShardReplicas& shard, const model::TableBucket& bucket,
                          const wire::PutKvRequest& put, size_t i, auto& answer) -> Status {
