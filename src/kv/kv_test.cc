@@ -9,7 +9,6 @@
 #include "base/uuid.h"
 #include "kv/kv_store.h"
 #include "kv/kv_tablet.h"
-#include "kv/merge/aggregate.h"
 #include "kv/snapshot_image.h"
 #include "record/arrow_batch.h"
 #include "testing/matchers.h"
@@ -186,80 +185,6 @@ class Bucket {
   std::unique_ptr<KvTablet> tablet_;
   std::vector<Bytes> log_;
 };
-
-TEST(KvBatch, BytesAreThoseOfTheRealClient) {
-  const Json vectors = testing::LoadVectors("kv_batches");
-  const auto types = testing::TypesOf(vectors["types"]);
-  size_t checked = 0;
-  for (const Json& vector : vectors["kv_batches"]) {
-    const bool indexed = vector["kv_format"] == "INDEXED";
-    record::KvBatchBuilder builder;
-    std::vector<Bytes> held;
-    held.reserve(vector["records"].size() * 2);
-    for (const Json& item : vector["records"]) {
-      held.push_back(FromHex(item["key"].get<std::string>()));
-      record::KvRecord entry{held.back(), std::nullopt};
-      if (!item["delete"].get<bool>()) {
-        const Row row = testing::RowOf(types, item["row"]);
-        held.push_back(*(indexed ? record::EncodeIndexedRow(types, row)
-                                 : record::EncodeCompactedRow(types, row)));
-        entry.row = held.back();
-      }
-      builder.Append(entry);
-    }
-    const Bytes built =
-        builder.Build({vector["schema_id"].get<int16_t>(), vector["writer_id"].get<int64_t>(),
-                       vector["batch_sequence"].get<int32_t>()});
-    EXPECT_EQ(ToHex(built), vector["hex"].get<std::string>());
-    const auto batch = record::KvBatchView::Read(built);
-    ASSERT_THAT(batch, IsOk());
-    record::KvRecords records(*batch);
-    for (const Json& item : vector["records"]) {
-      const auto next = records.Next();
-      ASSERT_THAT(next, IsOk());
-      ASSERT_TRUE(next->has_value());
-      EXPECT_EQ(ToHex((*next)->key), item["key"].get<std::string>());
-      EXPECT_EQ((*next)->row.has_value(), !item["delete"].get<bool>());
-    }
-    EXPECT_FALSE((*records.Next()).has_value());
-    ++checked;
-  }
-  EXPECT_GT(checked, 5U);
-}
-
-TEST(KvBatch, ValueBatchesAreThoseOfTheRealServer) {
-  const Json vectors = testing::LoadVectors("kv_batches");
-  const auto types = testing::TypesOf(vectors["types"]);
-  for (const Json& vector : vectors["value_batches"]) {
-    const bool indexed = vector["kv_format"] == "INDEXED";
-    record::ValueBatchBuilder builder;
-    int16_t i = 0;
-    for (const Json& item : vector["rows"]) {
-      const Row row = testing::RowOf(types, item);
-      builder.Append(record::EncodeStoredValue(
-          static_cast<int16_t>(i++ % 2 + 1), *(indexed ? record::EncodeIndexedRow(types, row)
-                                                       : record::EncodeCompactedRow(types, row))));
-    }
-    const Bytes built = builder.Build();
-    EXPECT_EQ(ToHex(built), vector["hex"].get<std::string>());
-    EXPECT_EQ(record::ReadValueBatch(built)->size(), vector["rows"].size());
-  }
-}
-
-TEST(KvBatch, EveryCutAndEveryWrongBitIsRefused) {
-  record::KvBatchBuilder builder;
-  builder.Append({"key", ByteView("row")});
-  builder.Append({"gone", std::nullopt});
-  const Bytes whole = builder.Build({});
-  for (size_t size = 0; size < whole.size(); ++size)
-    EXPECT_THAT(record::KvBatchView::Read(ByteView(whole).substr(0, size)),
-                IsError(ErrorCode::kCorruptRecord));
-  for (size_t i = 0; i < whole.size() * 8; ++i) {
-    Bytes bad = whole;
-    bad[i / 8] = static_cast<char>(bad[i / 8] ^ (1 << (i % 8)));
-    EXPECT_THAT(record::KvBatchView::Read(bad), IsError(ErrorCode::kCorruptRecord)) << i;
-  }
-}
 
 TEST(KvTablet, LogsWhatChanges) {
   Bucket bucket(Info());
@@ -552,107 +477,6 @@ RC_GTEST_PROP(KvTablet, EqualsAModelThroughFlushesAndRestarts, ()) {
     const auto it = model.find(id);
     RC_ASSERT(bucket.Get(id) == (it == model.end() ? std::nullopt : std::optional(it->second)));
   }
-}
-
-// ---- aggregates ------------------------------------------------------------------------------
-
-struct AggregateCase {
-  const char* function;
-  model::DataType type;
-  Value stored;
-  Value incoming;
-  Value result;
-};
-
-Value Text(const char* text) {
-  return Value{std::string(text)};
-}
-Value Number(int64_t number) {
-  return Value{number};
-}
-model::DataType DecimalType(int32_t precision, int32_t scale) {
-  model::DataType type = model::MakeType(TypeRoot::kDecimal);
-  type.precision = precision;
-  type.scale = scale;
-  return type;
-}
-
-TEST(Aggregate, FunctionsHaveThePublishedMeaning) {
-  const auto type = [](TypeRoot root) { return model::MakeType(root); };
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  const AggregateCase cases[] = {
-      {"sum", type(TypeRoot::kInt), Number(2), Number(3), Number(5)},
-      {"sum", type(TypeRoot::kTinyInt), Number(127), Number(1), Number(-128)},
-      {"sum", type(TypeRoot::kBigInt), Number(INT64_MAX), Number(1), Number(INT64_MIN)},
-      {"sum", type(TypeRoot::kInt), Value{}, Number(3), Number(3)},
-      {"sum", type(TypeRoot::kInt), Number(3), Value{}, Number(3)},
-      {"sum", DecimalType(3, 2), Value{record::Decimal{900}}, Value{record::Decimal{99}},
-       Value{record::Decimal{999}}},
-      {"product", type(TypeRoot::kSmallInt), Number(300), Number(300),
-       Number(static_cast<int16_t>(90000))},
-      {"product", DecimalType(5, 2), Value{record::Decimal{150}}, Value{record::Decimal{-33}},
-       Value{record::Decimal{-50}}},
-      {"max", type(TypeRoot::kDouble), Value{1.0}, Value{nan}, Value{nan}},
-      {"max", type(TypeRoot::kString), Text("b"), Text("\xc3\xa9"), Text("\xc3\xa9")},
-      {"min", type(TypeRoot::kTimestamp), Value{record::Timestamp{5, 1}},
-       Value{record::Timestamp{5, 0}}, Value{record::Timestamp{5, 0}}},
-      {"min", type(TypeRoot::kInt), Number(3), Value{}, Number(3)},
-      {"last_value", type(TypeRoot::kInt), Number(3), Value{}, Value{}},
-      {"last_value_ignore_nulls", type(TypeRoot::kInt), Number(3), Value{}, Number(3)},
-      {"first_value", type(TypeRoot::kInt), Value{}, Number(3), Number(3)},
-      {"first_value", type(TypeRoot::kInt), Number(1), Number(3), Number(1)},
-      {"first_value_ignore_nulls", type(TypeRoot::kInt), Number(1), Value{}, Number(1)},
-      {"listagg", type(TypeRoot::kString), Text("a"), Text("b"), Text("a,b")},
-      {"string_agg", type(TypeRoot::kString), Value{}, Text("b"), Text("b")},
-      {"bool_and", type(TypeRoot::kBoolean), Value{true}, Value{false}, Value{false}},
-      {"bool_or", type(TypeRoot::kBoolean), Value{true}, Value{false}, Value{true}},
-  };
-  for (const AggregateCase& one : cases) {
-    model::Column column = ColumnOf("c", one.type, 0);
-    column.agg_function = {one.function, {}};
-    const auto aggregate = AggregateOf(column);
-    ASSERT_THAT(aggregate, IsOk());
-    const auto result = (*aggregate)(column, one.stored, one.incoming);
-    ASSERT_THAT(result, IsOk());
-    const auto* number = std::get_if<double>(&result->data);
-    if (number != nullptr && std::isnan(*number)) {
-      EXPECT_TRUE(std::isnan(one.result.As<double>())) << one.function;
-    } else {
-      EXPECT_EQ(*result, one.result) << one.function << " " << one.type.ToString();
-    }
-  }
-}
-
-TEST(Aggregate, ADecimalThatNoLongerFitsIsRefused) {
-  model::Column column = ColumnOf("c", DecimalType(3, 2), 0);
-  column.agg_function = {"sum", {}};
-  EXPECT_THAT(
-      (*AggregateOf(column))(column, Value{record::Decimal{900}}, Value{record::Decimal{100}}),
-      IsError(ErrorCode::kUnknownServerError));
-}
-
-TEST(Aggregate, ListsTakeTheirDelimiterAndBitmapsTheirUnion) {
-  model::Column column = ColumnOf("c", model::MakeType(TypeRoot::kString), 0);
-  column.agg_function = {"listagg", {{"delimiter", "; "}}};
-  EXPECT_EQ(*(*AggregateOf(column))(column, Text("a"), Text("b")), Text("a; b"));
-
-  column.type = model::MakeType(TypeRoot::kBytes);
-  column.agg_function = {"rbm32", {}};
-  // {1, 2} and {2, 65536}, in the portable form.
-  const Value one{
-      FromHex("3a300000010000000000010010000000"
-              "01000200")};
-  const Value two{
-      FromHex("3a300000020000000000000001000000"
-              "18000000"
-              "1a000000"
-              "0200"
-              "0000")};
-  const auto both = (*AggregateOf(column))(column, one, two);
-  ASSERT_THAT(both, IsOk());
-  EXPECT_EQ(*(*AggregateOf(column))(column, *both, one), *both);
-  EXPECT_THAT((*AggregateOf(column))(column, one, Text("no bitmap")),
-              IsError(ErrorCode::kInvalidArgument));
 }
 
 }  // namespace

@@ -68,81 +68,31 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> AsEngineRows(
   return arrow::RecordBatch::Make(schema, rows.num_rows(), std::move(columns));
 }
 
-/// Gives batches of a log, one bucket after the other, to a consumer of Arrow.
-class LogBatchReader final : public arrow::RecordBatchReader {
+/// Gives what is read of buckets, one after the other, to a consumer of Arrow.
+class BucketBatchReader final : public arrow::RecordBatchReader {
  public:
-  LogBatchReader(std::unique_ptr<client::Connection> connection,
-                 std::shared_ptr<const client::Table> table,
-                 std::vector<client::LogReader::Range> ranges, std::vector<int32_t> columns,
-                 std::shared_ptr<arrow::Schema> schema)
-      : connection_(std::move(connection)),
-        table_(std::move(table)),
-        ranges_(std::move(ranges)),
-        columns_(std::move(columns)),
-        schema_(std::move(schema)) {}
+  /// The next rows of one bucket; null at its end.
+  using NextRows = std::function<Result<std::shared_ptr<arrow::RecordBatch>>()>;
+  /// Begins with the i-th bucket.
+  using OpenBucket = std::function<NextRows(size_t i)>;
+
+  BucketBatchReader(size_t buckets, OpenBucket open, std::shared_ptr<arrow::Schema> schema)
+      : buckets_(buckets), open_(std::move(open)), schema_(std::move(schema)) {}
 
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     *out = nullptr;
     while (true) {
-      if (!reader_) {
-        if (next_range_ == ranges_.size()) return arrow::Status::OK();
-        client::LogReader::Options options;
-        options.columns = columns_;
-        reader_ = std::make_unique<client::LogReader>(*connection_, table_, ranges_[next_range_++],
-                                                      options);
+      if (!next_rows_) {
+        if (next_bucket_ == buckets_) return arrow::Status::OK();
+        next_rows_ = open_(next_bucket_++);
       }
-      auto batch = reader_->Next();
-      if (!batch)
-        return arrow::Status::IOError(NameOf(batch.error().code), ": ", batch.error().message);
-      if (!*batch) {
-        reader_.reset();
-        continue;
-      }
-      ARROW_ASSIGN_OR_RAISE(*out, AsEngineRows(*(*batch)->rows, schema_));
-      return arrow::Status::OK();
-    }
-  }
-
- private:
-  std::unique_ptr<client::Connection> connection_;
-  const std::shared_ptr<const client::Table> table_;
-  const std::vector<client::LogReader::Range> ranges_;
-  const std::vector<int32_t> columns_;
-  const std::shared_ptr<arrow::Schema> schema_;
-  size_t next_range_ = 0;
-  std::unique_ptr<client::LogReader> reader_;
-};
-
-/// Gives the rows of key buckets, one after the other, to a consumer of Arrow.
-class KeyBatchReader final : public arrow::RecordBatchReader {
- public:
-  KeyBatchReader(std::unique_ptr<client::Connection> connection,
-                 std::shared_ptr<const client::Table> table,
-                 std::vector<model::TableBucket> buckets, std::vector<int32_t> columns,
-                 std::shared_ptr<arrow::Schema> schema)
-      : connection_(std::move(connection)),
-        table_(std::move(table)),
-        buckets_(std::move(buckets)),
-        columns_(std::move(columns)),
-        schema_(std::move(schema)) {}
-
-  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
-
-  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
-    *out = nullptr;
-    while (true) {
-      if (!reader_) {
-        if (next_bucket_ == buckets_.size()) return arrow::Status::OK();
-        reader_ = std::make_unique<client::KeyReader>(*connection_, table_,
-                                                      buckets_[next_bucket_++], columns_);
-      }
-      const auto rows = reader_->Next();
+      const auto rows = next_rows_();
       if (!rows)
         return arrow::Status::IOError(NameOf(rows.error().code), ": ", rows.error().message);
       if (!*rows) {
-        reader_.reset();
+        next_rows_ = nullptr;
         continue;
       }
       ARROW_ASSIGN_OR_RAISE(*out, AsEngineRows(**rows, schema_));
@@ -151,14 +101,38 @@ class KeyBatchReader final : public arrow::RecordBatchReader {
   }
 
  private:
-  std::unique_ptr<client::Connection> connection_;
-  const std::shared_ptr<const client::Table> table_;
-  const std::vector<model::TableBucket> buckets_;
-  const std::vector<int32_t> columns_;
+  const size_t buckets_;
+  const OpenBucket open_;
   const std::shared_ptr<arrow::Schema> schema_;
   size_t next_bucket_ = 0;
-  std::unique_ptr<client::KeyReader> reader_;
+  NextRows next_rows_;
 };
+
+using SharedConnection = std::shared_ptr<client::Connection>;
+using SharedTable = std::shared_ptr<const client::Table>;
+
+BucketBatchReader::OpenBucket LogsOf(SharedConnection connection, SharedTable table,
+                                     std::vector<client::LogReader::Range> ranges,
+                                     std::vector<int32_t> columns) {
+  return [=](size_t i) -> BucketBatchReader::NextRows {
+    client::LogReader::Options options;
+    options.columns = columns;
+    auto reader = std::make_shared<client::LogReader>(*connection, table, ranges[i], options);
+    return [connection, reader]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
+      STROM_ASSIGN(auto batch, reader->Next());
+      return batch ? std::move(batch->rows) : nullptr;
+    };
+  };
+}
+
+BucketBatchReader::OpenBucket KeysOf(SharedConnection connection, SharedTable table,
+                                     std::vector<model::TableBucket> buckets,
+                                     std::vector<int32_t> columns) {
+  return [=](size_t i) -> BucketBatchReader::NextRows {
+    auto reader = std::make_shared<client::KeyReader>(*connection, table, buckets[i], columns);
+    return [connection, reader] { return reader->Next(); };
+  };
+}
 
 /// Gives data files to a consumer of Arrow; a column that a file does not have is null.
 class FileBatchReader final : public arrow::RecordBatchReader {
@@ -502,12 +476,13 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
     STROM_TRY(FromArrow(reader.status(), "lookup"));
     return *reader;
   }
-  if (!scan.buckets.empty()) {
-    return std::make_shared<KeyBatchReader>(std::move(connection), scan.table, scan.buckets,
-                                            std::move(positions), std::move(rows));
-  }
-  return std::make_shared<LogBatchReader>(std::move(connection), scan.table, scan.ranges,
-                                          std::move(positions), std::move(rows));
+  const SharedConnection shared = std::move(connection);
+  const bool keys = !scan.buckets.empty();
+  return std::make_shared<BucketBatchReader>(
+      keys ? scan.buckets.size() : scan.ranges.size(),
+      keys ? KeysOf(shared, scan.table, scan.buckets, std::move(positions))
+           : LogsOf(shared, scan.table, scan.ranges, std::move(positions)),
+      std::move(rows));
 }
 
 }  // namespace strom::sql

@@ -124,6 +124,17 @@ def until(condition, seconds=30, what="the condition"):
         assert time.monotonic() < deadline, f"{what} did not come true in {seconds} s"
 
 
+def total_size(folder, pattern):
+    """Bytes of the files that match below `folder`; one that is removed meanwhile counts nothing."""
+    size = 0
+    for path in pathlib.Path(folder).rglob(pattern):
+        try:
+            size += path.stat().st_size
+        except FileNotFoundError:
+            pass
+    return size
+
+
 # --- the protocol by hand ------------------------------------------------------------------------------------------
 
 
@@ -250,6 +261,11 @@ class Raw:
         """The log's end offset, or (code, message)."""
         part = field(2, bucket) + field(3, records)
         answer = self.call(1016, field(1, acks) + field(2, table_id) + field(3, 30000) + field(5, part), version=1)
+        return self._offset_in(answer)
+
+    @staticmethod
+    def _offset_in(answer):
+        """What a write to one bucket was answered."""
         if isinstance(answer, tuple):
             return answer
         bucket_answer = fields(answer[1][0])
@@ -268,12 +284,7 @@ class Raw:
         """The base offset, or (code, message)."""
         part = field(2, bucket) + field(3, records)
         answer = self.call(1014, field(1, acks) + field(2, table_id) + field(3, 30000) + field(4, part))
-        if isinstance(answer, tuple):
-            return answer
-        bucket_answer = fields(answer[1][0])
-        if bucket_answer.get(3, [0])[0]:
-            return signed(bucket_answer[3][0]), bucket_answer[4][0].decode()
-        return bucket_answer[5][0]
+        return self._offset_in(answer)
 
 
 def signed(value):

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from harness import STROM, Process, Server, sql, until
+from harness import STROM, Process, Server, sql, total_size, until
 
 
 def strom(*words):
@@ -18,7 +18,7 @@ def test_back_tracking_then_live(tmp_path):
         """INSERT INTO events SELECT id, CONCAT('d', LPAD(CAST(id // 1000 AS STRING), 2, '0')), 'k', CAST(id AS DECIMAL(15,2)), REPEAT('x', 200)
         FROM generate_series(0, 9999) AS gen(id)""")
     until(lambda: sql(server, "SELECT count(*) AS n FROM events$lake") == [[{"n": 10000}]], what="all rows in the lake")
-    until(lambda: not any(f.stat().st_size for f in (tmp_path / "data/fluss").rglob("*.log")), what="the hot log expired")
+    until(lambda: total_size(tmp_path / "data/fluss", "*.log") == 0, what="the hot log expired")
     assert sql(server, "SELECT count(*) AS n FROM events") == [[{"n": 10000}]]
     sql(server, "INSERT INTO events SELECT id, 'd10', 'k', id, '' FROM range(10000, 11000) AS r(id)")
     assert sql(server, "SELECT count(*) AS n, count(DISTINCT id) AS d, sum(id) AS s FROM events") == [[{"n": 11000, "d": 11000, "s": 60494500}]]
