@@ -51,6 +51,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> KeyReader::Next() {
     }
     request.call_seq_id = next_call_++;
     request.batch_size_bytes = kBatchBytes;
+    done_ = true;  // also after an error: there is nothing to go on with
     STROM_ASSIGN(const wire::ScanKvResponse response, connection_.Call(request));
     STROM_TRY(ErrorIn(response));
     done_ = !response.has_more_results.value_or(false);

@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "model/table.h"
+#include "record/log_batch.h"
 
 namespace strom::lake {
 
@@ -33,8 +35,10 @@ class LakeWriter {
  public:
   virtual ~LakeWriter() = default;
   /// `rows`: the stream table's columns in schema order, one log batch whose first row has
-  /// `base_offset`.
-  virtual Status Write(const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp) = 0;
+  /// `base_offset`. `changes`: the kind of each row of a primary key table; empty when all are
+  /// appended.
+  virtual Status Write(const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp,
+                       std::span<const record::ChangeType> changes) = 0;
   /// Closes the files and makes them durable.
   virtual Result<LakeFiles> Finish() = 0;
 };

@@ -1,6 +1,7 @@
+#include "record/kv_batch.h"
+
 #include <gtest/gtest.h>
 
-#include "record/kv_batch.h"
 #include "record/row.h"
 #include "testing/matchers.h"
 #include "testing/vectors.h"
@@ -25,8 +26,7 @@ TEST(KvBatch, BytesAreThoseOfTheRealClient) {
       KvRecord entry{held.back(), std::nullopt};
       if (!item["delete"].get<bool>()) {
         const Row row = testing::RowOf(types, item["row"]);
-        held.push_back(*(indexed ? EncodeIndexedRow(types, row)
-                                 : EncodeCompactedRow(types, row)));
+        held.push_back(*(indexed ? EncodeIndexedRow(types, row) : EncodeCompactedRow(types, row)));
         entry.row = held.back();
       }
       builder.Append(entry);
@@ -61,8 +61,8 @@ TEST(KvBatch, ValueBatchesAreThoseOfTheRealServer) {
     for (const Json& item : vector["rows"]) {
       const Row row = testing::RowOf(types, item);
       builder.Append(EncodeStoredValue(
-          static_cast<int16_t>(i++ % 2 + 1), *(indexed ? EncodeIndexedRow(types, row)
-                                                       : EncodeCompactedRow(types, row))));
+          static_cast<int16_t>(i++ % 2 + 1),
+          *(indexed ? EncodeIndexedRow(types, row) : EncodeCompactedRow(types, row))));
     }
     const Bytes built = builder.Build();
     EXPECT_EQ(ToHex(built), vector["hex"].get<std::string>());

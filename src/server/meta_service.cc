@@ -49,11 +49,6 @@ Status MetaService::CreateTable(const model::TablePath& path, model::TableDescri
   STROM_ASSIGN(const auto plan,
                coordinator_.PlanCreateTable(path, std::move(descriptor), ignore_if_exists));
   if (!plan) return {};
-  if (plan->options.lake_enabled && plan->descriptor.has_primary_key()) {
-    return Err(ErrorCode::kInvalidTable,
-               "table {} has a primary key; this version brings log tables to the lake only",
-               path.ToString());
-  }
   if (plan->options.lake_enabled) {
     STROM_ASSIGN(lake::LakeCatalog* const catalog, Lake());
     STROM_TRY(catalog->CreateTable(path, plan->descriptor, /*may_have_rows=*/false));

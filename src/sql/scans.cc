@@ -192,6 +192,31 @@ std::optional<record::Row> KeyIn(
   return key;
 }
 
+/// Files with the same columns, which are read together.
+using FilesByColumns = std::map<std::vector<std::string>, std::vector<const lake::DataFile*>>;
+FilesByColumns ByColumns(const std::vector<lake::DataFile>& files) {
+  FilesByColumns groups;
+  for (const lake::DataFile& file : files) groups[file.columns].push_back(&file);
+  return groups;
+}
+
+/// The table's columns, null where files of `columns` do not have one.
+std::string SelectedOf(const model::Schema& schema, const std::vector<std::string>& columns) {
+  std::vector<std::string> selected;
+  for (const model::Column& column : schema.columns) {
+    const std::string name = QuoteName(column.name);
+    const bool there = std::ranges::find(columns, column.name) != columns.end();
+    selected.push_back(there ? name : "NULL::" + EngineTypeName(column.type) + " AS " + name);
+  }
+  return Join(selected, ", ");
+}
+
+std::string ReadParquet(const std::vector<const lake::DataFile*>& files) {
+  std::vector<std::string> paths;
+  for (const lake::DataFile* file : files) paths.push_back(QuoteText(file->path));
+  return "read_parquet([" + Join(paths, ", ") + "], hive_partitioning = false)";
+}
+
 /// DuckDB reads Parquet by itself, but for timestamps finer than its microseconds.
 bool DuckDbReads(const lake::DataFile& file, const model::Schema& schema) {
   return file.format == "parquet" &&
@@ -311,43 +336,45 @@ void Scans::Clear() {
 void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table,
                               const LakePart& lake, std::vector<std::string>& parts) {
   const model::Schema& schema = table->info.descriptor.schema;
-  // Files with the same columns are read together; a column that files do not have is null in them.
-  std::map<std::vector<std::string>, std::vector<std::string>> parquet;
+  std::vector<lake::DataFile> parquet;
   std::vector<std::string> others;
   for (const lake::DataFile& file : lake.files) {
-    if (!DuckDbReads(file, schema)) {
-      others.push_back(file.path);
+    if (DuckDbReads(file, schema)) {
+      parquet.push_back(file);
     } else {
-      parquet[file.columns].push_back(QuoteText(file.path));
+      others.push_back(file.path);
     }
   }
-  for (const auto& [columns, files] : parquet) {
-    std::vector<std::string> selected;
-    for (const model::Column& column : schema.columns) {
-      const std::string name = QuoteName(column.name);
-      const bool there = std::ranges::find(columns, column.name) != columns.end();
-      selected.push_back(there ? name : "NULL::" + EngineTypeName(column.type) + " AS " + name);
-    }
-    parts.push_back("SELECT " + Join(selected, ", ") + " FROM read_parquet([" + Join(files, ", ") +
-                    "], hive_partitioning = false)");
-  }
+  for (const auto& [columns, files] : ByColumns(parquet))
+    parts.push_back("SELECT " + SelectedOf(schema, columns) + " FROM " + ReadParquet(files));
   if (!others.empty())
     parts.push_back("SELECT " + ColumnList(schema) + " FROM strom_scan(" +
                     QuoteText(AddScan({table, {}, others, {}})) + ")");
 }
 
-Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& table, bool with_log) {
-  ScanReport report;
-  report.table = table->info.path.ToString();
-  report.lake_only = !with_log;
-  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+ScanReport& Scans::NoteLake(const client::Table& table, const LakePart& lake) {
+  ScanReport& report = reports_.emplace_back();
+  report.table = table.info.path.ToString();
+  report.lake_only = true;
   report.snapshot_id = lake.snapshot_id;
   report.lake_files = static_cast<int64_t>(lake.files.size());
   for (const lake::DataFile& file : lake.files) report.lake_rows += file.rows;
+  if (!lake.snapshot_id) {
+    report.note = fmt::format(
+        "{}$lake has no snapshot yet; the first comes as soon as a round has run (freshness {} s)",
+        table.info.path.table, table.info.options.lake_freshness_ms / 1000);
+  }
+  return report;
+}
 
+Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& table, bool with_log) {
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  ScanReport& report = NoteLake(*table, lake);
   std::vector<std::string> parts;
   AppendLakeQueries(table, lake, parts);
   if (with_log) {
+    report.lake_only = false;
+    report.note.reset();
     STROM_ASSIGN(const auto earliest,
                  client::ListOffsets(connection_, *table, client::OffsetKind::kEarliest));
     STROM_ASSIGN(const auto latest,
@@ -366,12 +393,7 @@ Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& tab
       parts.push_back("SELECT " + ColumnList(table->info.descriptor.schema) + " FROM strom_scan(" +
                       QuoteText(AddScan({table, std::move(ranges), {}, {}})) + ")");
     }
-  } else if (!lake.snapshot_id) {
-    report.note = fmt::format(
-        "{}$lake has no snapshot yet; the first comes as soon as a round has run (freshness {} s)",
-        table->info.path.table, table->info.options.lake_freshness_ms / 1000);
   }
-  reports_.push_back(std::move(report));
   return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
 }
 
@@ -390,6 +412,30 @@ Result<std::string> Scans::Keys(const std::shared_ptr<const client::Table>& tabl
   reports_.push_back(std::move(report));
   return "SELECT " + ColumnList(table->info.descriptor.schema) + " FROM strom_scan(" +
          QuoteText(AddScan(std::move(scan))) + ")";
+}
+
+/// Of each key the newest row that the lake's files have, if it is not a deletion.
+Result<std::string> Scans::LakeKeys(const client::Table& table) {
+  STROM_ASSIGN(const LakePart lake, ReadLake(table));
+  NoteLake(table, lake);
+  const model::Schema& schema = table.info.descriptor.schema;
+  std::vector<std::string> parts;
+  for (const auto& [columns, files] : ByColumns(lake.files)) {
+    if (!DuckDbReads(*files.front(), schema)) {
+      return Err(ErrorCode::kUnsupported,
+                 "table {}: a key table with timestamps finer than microseconds cannot be read "
+                 "from the lake here",
+                 table.info.path.ToString());
+    }
+    parts.push_back("SELECT " + SelectedOf(schema, columns) +
+                    ", _SEQUENCE_NUMBER, _VALUE_KIND FROM " + ReadParquet(files));
+  }
+  if (parts.empty()) return EmptySelect(schema);
+  std::vector<std::string> keys;
+  for (const std::string& key : schema.primary_key) keys.push_back(QuoteName(key));
+  return "SELECT " + ColumnList(schema) + " FROM (SELECT *, row_number() OVER (PARTITION BY " +
+         Join(keys, ", ") + " ORDER BY _SEQUENCE_NUMBER DESC) AS _newest FROM (" +
+         JoinSelects(parts) + ")) WHERE _newest = 1 AND _VALUE_KIND IN (0, 2)";
 }
 
 Result<std::string> Scans::Snapshots(const client::Table& table) {
@@ -431,12 +477,12 @@ Result<std::optional<std::string>> Scans::Resolve(const model::TablePath& path) 
         "table {} is not datalake enabled; ALTER TABLE {} SET ('table.datalake.enabled' = 'true')",
         base.ToString(), base.ToString());
   }
-  if ((*table)->info.descriptor.has_primary_key()) {
-    STROM_ASSIGN(std::string query, Keys(*table));
-    return query;
-  }
   if (snapshots) {
     STROM_ASSIGN(std::string query, Snapshots(**table));
+    return query;
+  }
+  if ((*table)->info.descriptor.has_primary_key()) {
+    STROM_ASSIGN(std::string query, lake_only ? LakeKeys(**table) : Keys(*table));
     return query;
   }
   STROM_ASSIGN(std::string query, Union(*table, !lake_only));

@@ -50,6 +50,9 @@ class Scans {
   Result<std::unique_ptr<lake::LakeTable>> OpenLake(const client::Table& table) const;
   Result<LakePart> ReadLake(const client::Table& table) const;
   Result<std::string> Union(const std::shared_ptr<const client::Table>& table, bool with_log);
+  /// Begins the report of a query that reads the lake part of a table.
+  ScanReport& NoteLake(const client::Table& table, const LakePart& lake);
+  Result<std::string> LakeKeys(const client::Table& table);
   Result<std::string> Keys(const std::shared_ptr<const client::Table>& table);
   Result<std::string> Snapshots(const client::Table& table);
   std::string AddScan(Scan scan);

@@ -90,6 +90,14 @@ Result<std::map<model::TableBucket, Round::Range>> Round::Plan(const Offsets& ti
       LogWarn("tiering {}: {} lost the rows {} to {} before they were tiered", path_.ToString(),
               bucket.ToString(), start, first);
     }
+    const bool cut =
+        std::max<int64_t>(start, 0) < first && table_->info.descriptor.has_primary_key();
+    if (cut) {
+      return Err(ErrorCode::kUnsupported,
+                 "tiering {}: the changelog of {} begins at {} and the lake has it up to {}; this "
+                 "version cannot start from a key snapshot",
+                 path_.ToString(), bucket.ToString(), first, std::max<int64_t>(start, 0));
+    }
     start = std::max(start, first);
     if (start < stop) plan[bucket] = Range{start, stop};
   }
@@ -103,7 +111,7 @@ Result<int64_t> Round::CopyBucket(lake::LakeTable& lake, const model::TableBucke
   while (true) {
     STROM_ASSIGN(const auto batch, reader.Next());
     if (!batch) break;
-    STROM_TRY(writer->Write(*batch->rows, batch->base_offset, batch->timestamp));
+    STROM_TRY(writer->Write(*batch->rows, batch->base_offset, batch->timestamp, batch->changes));
     STROM_TRY(Beat());
     if (TimeIsOver()) break;
   }

@@ -48,6 +48,7 @@ Result<std::map<std::string, std::string>> OptionsOf(const model::TableDescripto
     }
   }
   options["partition.legacy-name"] = "false";
+  if (descriptor.has_primary_key()) options.try_emplace("changelog-producer", "input");
   if (descriptor.bucket_keys.empty()) {
     options["bucket"] = "-1";
   } else {
@@ -132,12 +133,6 @@ class PaimonCatalog final : public LakeCatalog {
 
   Status CreateTable(const TablePath& path, const model::TableDescriptor& descriptor,
                      bool may_have_rows) override {
-    if (descriptor.has_primary_key()) {
-      return Err(ErrorCode::kInvalidTable,
-                 "primary key tables cannot be tiered by this version; create {} without "
-                 "table.datalake.enabled",
-                 path.ToString());
-    }
     STROM_ASSIGN(const TableSchema expected, SchemaFor(descriptor));
     const PaimonFiles table(files_, LocationOf(path));
     STROM_ASSIGN(const auto existing, table.LatestSchema());

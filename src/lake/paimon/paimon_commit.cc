@@ -89,17 +89,28 @@ Status MergeSmall(const PaimonFiles& files, const TableSchema& schema,
 }  // namespace
 
 Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
-                            std::vector<ManifestEntry> entries, const std::string& offsets_path) {
-  std::vector<ManifestMeta> delta;
-  if (!entries.empty()) {
-    STROM_ASSIGN(ManifestMeta meta, WriteManifest(files, schema, entries));
-    delta.push_back(std::move(meta));
+                            const std::vector<ManifestEntry>& entries,
+                            const std::vector<ManifestEntry>& changelog,
+                            const std::string& offsets_path) {
+  const auto write_list =
+      [&](const std::vector<ManifestEntry>& listed) -> Result<PaimonFiles::Written> {
+    std::vector<ManifestMeta> manifests;
+    if (!listed.empty()) {
+      STROM_ASSIGN(ManifestMeta meta, WriteManifest(files, schema, listed));
+      manifests.push_back(std::move(meta));
+    }
+    return files.WriteMetadata("manifest-list", EncodeManifestList(manifests));
+  };
+  STROM_ASSIGN(const auto delta_list, write_list(entries));
+  std::optional<PaimonFiles::Written> changelog_list;
+  if (!changelog.empty()) {
+    STROM_ASSIGN(changelog_list, write_list(changelog));
   }
-  STROM_ASSIGN(const auto delta_list,
-               files.WriteMetadata("manifest-list", EncodeManifestList(delta)));
   int64_t added = 0;
   for (const ManifestEntry& entry : entries)
     added += entry.is_delete ? -entry.row_count : entry.row_count;
+  int64_t changes = 0;
+  for (const ManifestEntry& entry : changelog) changes += entry.row_count;
 
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     std::vector<std::string> of_attempt;  // to be removed when the attempt is lost
@@ -127,6 +138,11 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
     next.base_manifest_list_size = base_list.bytes;
     next.delta_manifest_list = delta_list.name;
     next.delta_manifest_list_size = delta_list.bytes;
+    if (changelog_list) {
+      next.changelog_manifest_list = changelog_list->name;
+      next.changelog_manifest_list_size = changelog_list->bytes;
+      next.changelog_records = changes;
+    }
     next.commit_user = kCommitUser;
     next.commit_identifier = kBatchCommitIdentifier;
     next.time_ms = SystemClock().Now();

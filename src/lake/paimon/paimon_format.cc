@@ -58,10 +58,6 @@ Stats DecodeStats(const AvroValue& value) {
   return stats;
 }
 
-Stats EmptyStats() {
-  return {EmptyRow(), EmptyRow(), {}};
-}
-
 template <class T>
 std::optional<T> Optional(const Json& json, const char* key) {
   const auto it = json.find(key);
@@ -150,6 +146,8 @@ std::string SnapshotToJson(const Snapshot& snapshot) {
     json["deltaManifestListSize"] = *snapshot.delta_manifest_list_size;
   if (snapshot.changelog_manifest_list)
     json["changelogManifestList"] = *snapshot.changelog_manifest_list;
+  if (snapshot.changelog_manifest_list_size)
+    json["changelogManifestListSize"] = *snapshot.changelog_manifest_list_size;
   if (snapshot.index_manifest) json["indexManifest"] = *snapshot.index_manifest;
   json["commitUser"] = snapshot.commit_user;
   json["commitIdentifier"] = snapshot.commit_identifier;
@@ -179,6 +177,7 @@ Result<Snapshot> SnapshotFromJson(ByteView text) {
   snapshot.base_manifest_list_size = Optional<int64_t>(json, "baseManifestListSize");
   snapshot.delta_manifest_list_size = Optional<int64_t>(json, "deltaManifestListSize");
   snapshot.changelog_manifest_list = Optional<std::string>(json, "changelogManifestList");
+  snapshot.changelog_manifest_list_size = Optional<int64_t>(json, "changelogManifestListSize");
   snapshot.index_manifest = Optional<std::string>(json, "indexManifest");
   snapshot.commit_user = JsonOr<std::string>(json, "commitUser", "");
   snapshot.commit_identifier = JsonOr<int64_t>(json, "commitIdentifier", 0);
@@ -210,9 +209,9 @@ Bytes EncodeManifest(const std::vector<ManifestEntry>& entries) {
     out.Binary(entry.file_name)
         .Long(entry.file_size)
         .Long(entry.row_count)
-        .Binary(EmptyRow())
-        .Binary(EmptyRow());
-    EncodeStats(out, EmptyStats());
+        .Binary(entry.min_key)
+        .Binary(entry.max_key);
+    EncodeStats(out, entry.key_stats);
     EncodeStats(out, entry.value_stats);
     out.Long(entry.min_sequence)
         .Long(entry.max_sequence)
@@ -258,6 +257,9 @@ Result<std::vector<ManifestEntry>> DecodeManifest(ByteView bytes) {
       return Err(ErrorCode::kCorrupt, "Paimon manifest: an entry names no file");
     entry.file_size = file["_FILE_SIZE"].Long();
     entry.row_count = file["_ROW_COUNT"].Long();
+    entry.min_key = file["_MIN_KEY"].Text();
+    entry.max_key = file["_MAX_KEY"].Text();
+    entry.key_stats = DecodeStats(file["_KEY_STATS"]);
     entry.value_stats = DecodeStats(file["_VALUE_STATS"]);
     if (!file["_VALUE_STATS_COLS"].is_null()) {
       entry.value_stats_columns.emplace();

@@ -75,10 +75,14 @@ struct Snapshot {
   // wrote.
   std::optional<int64_t> base_manifest_list_size;
   std::optional<int64_t> delta_manifest_list_size;
+  std::optional<int64_t> changelog_manifest_list_size;
 };
 
 std::string SnapshotToJson(const Snapshot& snapshot);
 Result<Snapshot> SnapshotFromJson(ByteView json);
+
+/// The serialized row without fields.
+Bytes EmptyRow();
 
 /// Minima, maxima (serialized binary rows) and null counts of some columns.
 struct Stats {
@@ -96,6 +100,10 @@ struct ManifestEntry {
   std::string file_name;
   int64_t file_size = 0;
   int64_t row_count = 0;
+  // Of files of primary key tables: serialized rows of the key columns, and their statistics.
+  Bytes min_key = EmptyRow();
+  Bytes max_key = EmptyRow();
+  Stats key_stats{EmptyRow(), EmptyRow(), {}};
   Stats value_stats;
   std::optional<std::vector<std::string>> value_stats_columns;  // absent = all
   int64_t min_sequence = 0;
@@ -128,8 +136,6 @@ Result<std::vector<ManifestMeta>> DecodeManifestList(ByteView file);
 
 /// The serialized form of a binary row: big-endian arity, then the row.
 Bytes SerializeRow(size_t arity, ByteView aligned_row);
-/// The serialized row without fields.
-Bytes EmptyRow();
 /// The aligned row in a serialized one. Errors: kCorrupt.
 Result<ByteView> DeserializeRow(ByteView serialized);
 /// A row as metadata keeps it, and back. Errors: kCorrupt, kInvalidArgument.

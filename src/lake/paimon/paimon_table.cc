@@ -20,8 +20,10 @@ class PaimonTable final : public LakeTable {
 
   Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) override {
     std::vector<ManifestEntry> entries;
-    for (const auto& file : files) entries.push_back(EntryOf(*file));
-    return CommitFiles(files_, schema_, std::move(entries), offsets_path);
+    std::vector<ManifestEntry> changelog;
+    for (const auto& file : files)
+      (IsChangelog(*file) ? changelog : entries).push_back(EntryOf(*file));
+    return CommitFiles(files_, schema_, entries, changelog, offsets_path);
   }
 
   void Discard(const LakeFiles& files) override {

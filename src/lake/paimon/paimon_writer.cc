@@ -1,229 +1,39 @@
-#include <numeric>
-
-#include <arrow/array.h>
-#include <arrow/array/builder_primitive.h>
-#include <arrow/array/util.h>
-#include <arrow/compute/cast.h>
-#include <arrow/datum.h>
 #include <arrow/record_batch.h>
-#include <arrow/scalar.h>
-#include <arrow/type.h>
-#include <arrow/util/key_value_metadata.h>
 
 #include "base/text.h"
 #include "base/uuid.h"
-#include "lake/paimon/paimon_writer_internal.h"
+#include "lake/paimon/paimon_rows_internal.h"
 #include "model/duration.h"
-#include "record/arrow_batch.h"
 
 namespace strom::lake::paimon {
 namespace {
 
 using model::DataType;
 using model::TypeRoot;
-using record::FromArrow;
 
-constexpr int32_t kElementIds =
-    536870911;                      // where Paimon's ids of list elements and map entries begin
-constexpr size_t kStatsChars = 16;  // metadata.stats-mode truncate(16)
-
-class PaimonFile final : public LakeFile {
+/// Appends rows as they come.
+class AppendWriter final : public LakeWriter {
  public:
-  PaimonFile(ManifestEntry e, std::string p) : entry(std::move(e)), path(std::move(p)) {}
-  int64_t rows() const override { return entry.row_count; }
-  int64_t bytes() const override { return entry.file_size; }
-  const ManifestEntry entry;
-  const std::string path;
-};
-
-std::shared_ptr<arrow::Field> WithId(const std::shared_ptr<arrow::Field>& field, int32_t id) {
-  return field->WithMetadata(arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(id)}));
-}
-
-/// The Arrow type whose Parquet form is Paimon's.
-std::shared_ptr<arrow::DataType> FileType(const DataType& type, int32_t field_id, int32_t depth) {
-  switch (type.root) {
-    case TypeRoot::kBinary: return arrow::binary();
-    case TypeRoot::kTime: return arrow::time32(arrow::TimeUnit::MILLI);
-    case TypeRoot::kTimestamp:
-    case TypeRoot::kTimestampLtz: {
-      const auto unit = type.precision <= 3   ? arrow::TimeUnit::MILLI
-                        : type.precision <= 6 ? arrow::TimeUnit::MICRO
-                                              : arrow::TimeUnit::NANO;
-      return type.root == TypeRoot::kTimestamp ? arrow::timestamp(unit)
-                                               : arrow::timestamp(unit, "UTC");
-    }
-    case TypeRoot::kArray: {
-      const auto element = arrow::field("element", FileType(type.element(), field_id, depth + 1),
-                                        type.element().nullable);
-      return arrow::list(WithId(element, kElementIds + field_id * 1024 + depth + 1));
-    }
-    case TypeRoot::kMap: {
-      const auto key = arrow::field("key", FileType(type.key(), field_id, depth + 1), false);
-      const auto value =
-          arrow::field("value", FileType(type.value(), field_id, depth + 1), type.value().nullable);
-      return std::make_shared<arrow::MapType>(
-          WithId(key, kElementIds - (field_id * 1024 + depth + 1)),
-          WithId(value, kElementIds + field_id * 1024 + depth + 1));
-    }
-    case TypeRoot::kRow: {
-      arrow::FieldVector fields;
-      for (const model::RowField& field : type.fields) {
-        fields.push_back(
-            WithId(arrow::field(field.name, FileType(field.type, field.id, 0), field.type.nullable),
-                   field.id));
-      }
-      return arrow::struct_(fields);
-    }
-    default: return record::ToArrowType(type);
-  }
-}
-
-/// `data` as `type`: shared where only the type differs, converted where the values do.
-Result<std::shared_ptr<arrow::ArrayData>> Convert(const std::shared_ptr<arrow::ArrayData>& data,
-                                                  const std::shared_ptr<arrow::DataType>& type) {
-  if (data->type->Equals(*type, /*check_metadata=*/true)) return data;
-  auto copy = data->Copy();
-  if (type->num_fields() > 0) {
-    for (size_t i = 0; i < copy->child_data.size(); ++i) {
-      STROM_ASSIGN(copy->child_data[i],
-                   Convert(data->child_data[i], type->field(static_cast<int>(i))->type()));
-    }
-    copy->type = type;
-    return copy;
-  }
-  const bool only_zone = data->type->id() == arrow::Type::TIMESTAMP &&
-                         type->id() == arrow::Type::TIMESTAMP &&
-                         static_cast<const arrow::TimestampType&>(*data->type).unit() ==
-                             static_cast<const arrow::TimestampType&>(*type).unit();
-  if (only_zone) {
-    copy->type = type;
-    return copy;
-  }
-  // A naive timestamp gets its zone by relabelling, not by a cast, which would shift it.
-  std::shared_ptr<arrow::DataType> cast_to = type;
-  if (type->id() == arrow::Type::TIMESTAMP)
-    cast_to = arrow::timestamp(static_cast<const arrow::TimestampType&>(*type).unit());
-  const auto cast =
-      arrow::compute::Cast(arrow::Datum(data), cast_to, arrow::compute::CastOptions::Unsafe());
-  STROM_TRY(FromArrow(cast.status(), "convert column"));
-  auto converted = cast->array()->Copy();
-  converted->type = type;
-  return converted;
-}
-
-/// Cuts a text to a number of code points.
-std::string Truncate(const std::string& text, size_t code_points) {
-  size_t at = 0;
-  for (size_t n = 0; at < text.size(); ++at) {
-    const bool starts = (static_cast<unsigned char>(text[at]) & 0xc0) != 0x80;
-    if (starts && n++ == code_points) break;
-  }
-  return text.substr(0, at);
-}
-
-/// The least text of at most `code_points` that is not below `text`, or nothing when there is none.
-/// Only ASCII ends are raised.
-std::optional<std::string> TruncateUp(const std::string& text, size_t code_points) {
-  std::string cut = Truncate(text, code_points);
-  if (cut.size() == text.size()) return cut;
-  while (!cut.empty()) {
-    const auto last = static_cast<unsigned char>(cut.back());
-    if (last < 0x7e) {
-      ++cut.back();
-      return cut;
-    }
-    do {
-      cut.pop_back();
-    } while (!cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0x80);
-    if (last >= 0x80 && !cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0xc0)
-      cut.pop_back();
-  }
-  return std::nullopt;
-}
-
-struct EntryStats {
-  Stats stats;
-  std::optional<std::vector<std::string>> columns;
-};
-
-Result<EntryStats> StatsOf(const TableSchema& schema,
-                           const std::vector<std::optional<ColumnStats>>& columns) {
-  EntryStats out;
-  std::vector<DataType> types;
-  std::vector<std::string> names;
-  record::Row low;
-  record::Row high;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (!columns[i]) continue;
-    const Field& field = schema.fields[i];
-    DataType type = field.type;
-    type.nullable = true;
-    types.push_back(type);
-    names.push_back(field.name);
-    out.stats.null_counts.push_back(columns[i]->null_count);
-    record::Value min = columns[i]->min.value_or(record::Value{});
-    record::Value max = columns[i]->max.value_or(record::Value{});
-    if (!min.is_null() && (type.root == TypeRoot::kString || type.root == TypeRoot::kChar)) {
-      min = {Truncate(min.As<std::string>(), kStatsChars)};
-      const auto raised = TruncateUp(max.As<std::string>(), kStatsChars);
-      max = raised ? record::Value{*raised} : record::Value{};
-      if (!raised) min = {};
-    }
-    low.push_back(std::move(min));
-    high.push_back(std::move(max));
-  }
-  STROM_ASSIGN(out.stats.min, EncodeRow(types, low));
-  STROM_ASSIGN(out.stats.max, EncodeRow(types, high));
-  if (names.size() != schema.fields.size()) out.columns = std::move(names);
-  return out;
-}
-
-class PaimonWriter final : public LakeWriter {
- public:
-  PaimonWriter(const PaimonFiles& files, const TableSchema& schema, WriterOptions options,
-               int32_t bucket)
-      : files_(files), schema_(schema), options_(std::move(options)), bucket_(bucket) {
-    arrow::FieldVector fields;
-    for (const Field& field : schema_.fields) {
-      types_.push_back(field.type);
-      fields.push_back(
-          WithId(arrow::field(field.name, FileType(field.type, field.id, 0), field.type.nullable),
-                 field.id));
-    }
-    arrow_schema_ = arrow::schema(std::move(fields));
+  AppendWriter(const PaimonFiles& files, const TableSchema& schema, WriterOptions options,
+               FileRows rows, int32_t bucket)
+      : files_(files),
+        schema_(schema),
+        options_(std::move(options)),
+        rows_(std::move(rows)),
+        bucket_(bucket) {
+    for (const Field& field : schema_.fields) types_.push_back(field.type);
   }
 
-  /// Where each column of the rows goes in the file; -1 for columns the rows do not have.
-  Status MapColumns(const model::Schema& rows) {
-    for (const Field& field : schema_.fields) {
-      const int at = rows.Find(field.name);
-      sources_.push_back(at);
-      if (at < 0 && !IsSystemColumn(field.name) && !field.type.nullable) {
-        return Err(ErrorCode::kInvalidTable,
-                   "the lake table {} wants column '{}', which the rows do not have", files_.dir(),
-                   field.name);
-      }
-    }
-    for (const model::Column& column : rows.columns) {
-      if (schema_.Find(column.name) == nullptr) {
-        return Err(ErrorCode::kInvalidTable, "the lake table {} has no column '{}' yet",
-                   files_.dir(), column.name);
-      }
-    }
-    return {};
-  }
-
-  Status Write(const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp) override {
+  Status Write(const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp,
+               std::span<const record::ChangeType> changes) override {
     if (rows.num_rows() == 0) return {};
-    if (!file_) STROM_TRY(OpenFile(rows, base_offset));
-    arrow::ArrayVector columns;
-    for (size_t i = 0; i < schema_.fields.size(); ++i) {
-      STROM_ASSIGN(auto column, ColumnFor(i, rows, base_offset, timestamp));
-      columns.push_back(std::move(column));
+    if (!changes.empty()) {
+      return Err(ErrorCode::kInvalidArgument, "{}: rows of a log table have no change types",
+                 files_.dir());
     }
-    STROM_TRY(file_->Write(
-        *arrow::RecordBatch::Make(arrow_schema_, rows.num_rows(), std::move(columns))));
+    if (!file_) STROM_TRY(OpenFile(rows, base_offset));
+    STROM_ASSIGN(const auto converted, rows_.Convert(rows, base_offset, timestamp));
+    STROM_TRY(file_->Write(*converted));
     end_offset_ = base_offset + rows.num_rows();
     if (file_->bytes_so_far() >= options_.target_bytes) return CloseFile();
     return {};
@@ -236,62 +46,16 @@ class PaimonWriter final : public LakeWriter {
 
  private:
   Status OpenFile(const arrow::RecordBatch& rows, int64_t base_offset) {
-    if (partition_.empty()) STROM_TRY(SetPartition(rows));
+    if (partition_.empty()) {
+      STROM_ASSIGN(partition_, rows_.PartitionOf(rows));
+      STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
+    }
     const int32_t shown_bucket = schema_.buckets() < 0 ? 0 : bucket_;
     name_ = fmt::format("{}{}-{}.{}", options_.prefix, uuid_, counter_++, options_.file.format);
     path_ = files_.DataFilePath(partition_dir_, shown_bucket, name_);
-    STROM_ASSIGN(file_, OpenDataFile(path_, arrow_schema_, types_, options_.file));
+    STROM_ASSIGN(file_, OpenDataFile(path_, rows_.schema(), types_, options_.file));
     first_offset_ = base_offset;
     return {};
-  }
-
-  /// All rows of a writer are of one partition, so the first tells which.
-  Status SetPartition(const arrow::RecordBatch& rows) {
-    const std::vector<DataType> types = schema_.PartitionTypes();
-    record::Row values;
-    for (size_t i = 0; i < types.size(); ++i) {
-      const auto column = rows.GetColumnByName(schema_.partition_keys[i]);
-      if (!column)
-        return Err(ErrorCode::kInvalidTable, "the rows have no partition column '{}'",
-                   schema_.partition_keys[i]);
-      STROM_ASSIGN(record::Value value, record::ValueAt(types[i], *column, 0));
-      values.push_back(std::move(value));
-    }
-    if (types.empty()) {
-      partition_ = EmptyRow();
-      return {};
-    }
-    STROM_ASSIGN(partition_, EncodeRow(types, values));
-    STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
-    return {};
-  }
-
-  Result<std::shared_ptr<arrow::Array>> ColumnFor(size_t index, const arrow::RecordBatch& rows,
-                                                  int64_t base_offset, Millis timestamp) {
-    const auto& type = arrow_schema_->field(static_cast<int>(index))->type();
-    const auto constant = [&](const arrow::Scalar& value) -> Result<std::shared_ptr<arrow::Array>> {
-      auto array = arrow::MakeArrayFromScalar(value, rows.num_rows());
-      STROM_TRY(FromArrow(array.status(), "system column"));
-      return *array;
-    };
-    if (sources_[index] >= 0) {
-      STROM_ASSIGN(const auto data, Convert(rows.column(sources_[index])->data(), type));
-      return arrow::MakeArray(data);
-    }
-    const std::string& name = schema_.fields[index].name;
-    if (name == kBucketColumn) return constant(arrow::Int32Scalar(bucket_));
-    if (name == kTimestampColumn) return constant(arrow::TimestampScalar(timestamp, type));
-    if (name == kOffsetColumn) {
-      arrow::Int64Builder builder;
-      STROM_TRY(FromArrow(builder.Resize(rows.num_rows()), "system column"));
-      for (int64_t i = 0; i < rows.num_rows(); ++i) builder.UnsafeAppend(base_offset + i);
-      auto array = builder.Finish();
-      STROM_TRY(FromArrow(array.status(), "system column"));
-      return *array;
-    }
-    auto nulls = arrow::MakeArrayOfNull(type, rows.num_rows());
-    STROM_TRY(FromArrow(nulls.status(), "missing column"));
-    return *nulls;
   }
 
   Status CloseFile() {
@@ -304,9 +68,9 @@ class PaimonWriter final : public LakeWriter {
     entry.file_name = name_;
     entry.file_size = finished.bytes;
     entry.row_count = finished.rows;
-    STROM_ASSIGN(EntryStats stats, StatsOf(schema_, finished.columns));
+    STROM_ASSIGN(EntryStats stats, StatsOf(schema_.fields, finished.columns));
     entry.value_stats = std::move(stats.stats);
-    entry.value_stats_columns = std::move(stats.columns);
+    entry.value_stats_columns = std::move(stats.names);
     // Files of a bucket are read in the order of their sequence numbers; log offsets have that
     // order by nature.
     const bool bucketed = schema_.buckets() >= 0;
@@ -315,18 +79,17 @@ class PaimonWriter final : public LakeWriter {
     entry.schema_id = schema_.id;
     entry.creation_ms = SystemClock().Now();
     entry.delete_rows = 0;
-    finished_.push_back(std::make_unique<PaimonFile>(std::move(entry), path_));
+    finished_.push_back(std::make_unique<PaimonFile>(std::move(entry), path_, /*changelog=*/false));
     return {};
   }
 
   const PaimonFiles files_;
   const TableSchema schema_;
   const WriterOptions options_;
+  const FileRows rows_;
   const int32_t bucket_;
   const std::string uuid_ = NewUuid();
   std::vector<DataType> types_;
-  std::shared_ptr<arrow::Schema> arrow_schema_;
-  std::vector<int> sources_;
   Bytes partition_;
   std::string partition_dir_;
   // The file being written.
@@ -358,6 +121,19 @@ Result<WriterOptions> WriterOptionsOf(const TableSchema& schema) {
   options.file.compression_level = static_cast<int>(level);
   STROM_ASSIGN(options.target_bytes, model::ParseMemorySize(get("target-file-size", "256mb")));
   options.prefix = get("data-file.prefix", "data-");
+  options.changelog_prefix = get("changelog-file.prefix", "changelog-");
+  if (const std::string producer = get("changelog-producer", "input");
+      !schema.primary_keys.empty() && producer != "input") {
+    return Err(
+        ErrorCode::kInvalidConfig,
+        "paimon.changelog-producer '{}' is not supported; the changelog is Strom's own (input)",
+        producer);
+  }
+  if (!schema.primary_keys.empty() && options.file.format != "parquet") {
+    return Err(ErrorCode::kInvalidConfig,
+               "paimon.file.format '{}' is not supported for primary key tables; use parquet",
+               options.file.format);
+  }
   for (const char* refused : {"file-index.bloom-filter.columns", "data-file.external-paths",
                               "merge-engine", "sequence.field"}) {
     if (schema.options.contains(refused)) {
@@ -376,13 +152,18 @@ Result<WriterOptions> WriterOptionsOf(const TableSchema& schema) {
 Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const TableSchema& schema,
                                                const model::Schema& rows, int32_t bucket) {
   STROM_ASSIGN(WriterOptions options, WriterOptionsOf(schema));
-  auto writer = std::make_unique<PaimonWriter>(files, schema, std::move(options), bucket);
-  STROM_TRY(writer->MapColumns(rows));
-  return std::unique_ptr<LakeWriter>(std::move(writer));
+  if (!schema.primary_keys.empty())
+    return OpenKeyWriter(files, schema, rows, bucket, std::move(options));
+  STROM_ASSIGN(FileRows file_rows, FileRows::Make(files, schema, rows, bucket));
+  return std::make_unique<AppendWriter>(files, schema, std::move(options), std::move(file_rows),
+                                        bucket);
 }
 
 const ManifestEntry& EntryOf(const LakeFile& file) {
   return static_cast<const PaimonFile&>(file).entry;
+}
+bool IsChangelog(const LakeFile& file) {
+  return static_cast<const PaimonFile&>(file).is_changelog;
 }
 const std::string& PathOf(const LakeFile& file) {
   return static_cast<const PaimonFile&>(file).path;

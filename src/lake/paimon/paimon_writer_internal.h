@@ -9,6 +9,7 @@ struct WriterOptions {
   DataFileWriter::Options file;
   int64_t target_bytes = 256 << 20;  // a file that has grown to this is closed
   std::string prefix = "data-";
+  std::string changelog_prefix = "changelog-";
 };
 /// The options of a table that its writer honours. Errors: kInvalidConfig for one it would have to
 /// ignore.
@@ -19,6 +20,7 @@ Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const T
 
 /// What our writer handed out.
 const ManifestEntry& EntryOf(const LakeFile& file);
+bool IsChangelog(const LakeFile& file);
 const std::string& PathOf(const LakeFile& file);
 
 }  // namespace strom::lake::paimon

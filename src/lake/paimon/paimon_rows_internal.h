@@ -1,0 +1,70 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+#include "lake/file/data_file_writer.h"
+#include "lake/lake.h"
+#include "lake/paimon/paimon_files.h"
+#include "lake/paimon/paimon_writer_internal.h"
+
+namespace strom::lake::paimon {
+
+/// A column of a data file with its field id.
+std::shared_ptr<arrow::Field> FileField(const Field& field);
+
+/// Turns rows of the stream table into rows of the lake table: types as Paimon's files have them,
+/// and the system columns.
+class FileRows {
+ public:
+  /// Errors: kInvalidTable when `rows` are not those of the table.
+  static Result<FileRows> Make(const PaimonFiles& files, const TableSchema& schema,
+                               const model::Schema& rows, int32_t bucket);
+
+  /// `base_offset`: of the first row; the others follow.
+  Result<std::shared_ptr<arrow::RecordBatch>> Convert(const arrow::RecordBatch& rows,
+                                                      int64_t base_offset, Millis timestamp) const;
+  /// The partition that all of `rows` are in, serialized.
+  Result<Bytes> PartitionOf(const arrow::RecordBatch& rows) const;
+  const std::shared_ptr<arrow::Schema>& schema() const { return arrow_schema_; }
+
+ private:
+  explicit FileRows(const TableSchema& schema, int32_t bucket) : schema_(schema), bucket_(bucket) {}
+  Result<std::shared_ptr<arrow::Array>> ColumnFor(size_t index, const arrow::RecordBatch& rows,
+                                                  int64_t base_offset, Millis timestamp) const;
+  TableSchema schema_;
+  int32_t bucket_;
+  std::shared_ptr<arrow::Schema> arrow_schema_;
+  std::vector<int> sources_;  // by column of the file: its position in the rows, -1 for none
+};
+
+/// A file that was written, and what the manifest says of it.
+class PaimonFile final : public LakeFile {
+ public:
+  PaimonFile(ManifestEntry e, std::string p, bool changelog)
+      : entry(std::move(e)), path(std::move(p)), is_changelog(changelog) {}
+  int64_t rows() const override { return is_changelog ? 0 : entry.row_count; }
+  int64_t bytes() const override { return entry.file_size; }
+  const ManifestEntry entry;
+  const std::string path;
+  const bool is_changelog;
+};
+
+/// Statistics of some columns of a file as manifests have them; `names` are those that have any,
+/// absent when all have.
+struct EntryStats {
+  Stats stats;
+  std::optional<std::vector<std::string>> names;
+};
+Result<EntryStats> StatsOf(std::span<const Field> fields,
+                           std::span<const std::optional<ColumnStats>> columns);
+
+/// The writer of a table with a primary key.
+Result<std::unique_ptr<LakeWriter>> OpenKeyWriter(const PaimonFiles& files,
+                                                  const TableSchema& schema,
+                                                  const model::Schema& rows, int32_t bucket,
+                                                  WriterOptions options);
+
+}  // namespace strom::lake::paimon

@@ -1,0 +1,150 @@
+"""Primary key tables in the lake: every independent reader sees what the keys were, and the changelog is there beside them."""
+import json
+import random
+import subprocess
+
+import pytest
+
+from harness import READERS, Process, Raw, Server, field, fields, java, sql, until
+
+READ = """
+import sys, json
+from pypaimon import CatalogFactory
+catalog = CatalogFactory.create({"warehouse": sys.argv[1]})
+for name in sys.argv[2:]:
+    builder = catalog.get_table(name).new_read_builder()
+    rows = builder.new_read().to_arrow(builder.new_scan().plan().splits())
+    names = [name for name in rows.schema.names if not name.startswith("__")]
+    print(json.dumps(rows.select(names).to_pylist(), default=str))
+"""
+
+
+def pypaimon(server, *tables):
+    """The rows of each table."""
+    words = [READERS, "-W", "ignore", "-c", READ, str(server.cwd / "data/lake"), *("fluss." + table for table in tables)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def java_counts(server, *tables):
+    lines = java("ReadPaimon", str(server.cwd / "data/lake"), *("fluss." + table for table in tables)).splitlines()
+    return [int(line.split()[1]) for line in lines]
+
+
+def by_key(rows, *key):
+    return sorted(rows, key=lambda row: [row[column] for column in key])
+
+
+def wait_for_lake(server, name):
+    """Until the lake alone says what the table says."""
+    everything = "count(*) AS n, sum(hash(*COLUMNS(*))) AS h"
+    until(lambda: sql(server, f"SELECT {everything} FROM {name}$lake") == sql(server, f"SELECT {everything} FROM {name}"), what="the lake catches up")
+
+
+@pytest.fixture(scope="module")
+def lake_server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("lake_keys"), **{"datalake.format": "paimon"})
+    yield running
+    assert running.stop() == 0
+
+
+def test_every_reader_sees_the_keys_after_each_round(lake_server, name):
+    server, generator = lake_server, random.Random(5)
+    sql(server, f"""CREATE TABLE {name} (id BIGINT, region STRING, v STRING, n INT, PRIMARY KEY (region, id) NOT ENFORCED)
+        WITH ('bucket.num' = '3', 'bucket.key' = 'id', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s')""")
+    model = {}
+    for step in range(5):
+        for _ in range(3):
+            rows = {(generator.choice(["eu", "us", "a very long region name"]), generator.randrange(40)): f"v{step}{generator.random()}" for _ in range(30)}
+            model |= rows
+            sql(server, f"INSERT INTO {name} VALUES " + ", ".join(f"({i}, '{region}', '{v}', {step})" for (region, i), v in rows.items()))
+        gone = generator.randrange(40)
+        sql(server, f"DELETE FROM {name} WHERE id = {gone}", f"UPDATE {name} SET n = n + 1 WHERE id < 5")
+        model = {key: v for key, v in model.items() if key[1] != gone}
+        wait_for_lake(server, name)
+        [seen] = pypaimon(server, name)
+        assert {(row["region"], row["id"]): row["v"] for row in seen} == model
+        assert by_key(seen, "region", "id") == by_key(sql(server, f"SELECT * FROM {name}")[0], "region", "id")
+    assert java_counts(server, name) == [len(model)]
+
+
+def test_files_and_snapshots_are_as_paimon_wants_them(lake_server, name):
+    server = lake_server
+    sql(server, f"""CREATE TABLE {name} (id INT, v STRING, PRIMARY KEY (id) NOT ENFORCED)
+        WITH ('bucket.num' = '1', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s')""")
+    lake = server.cwd / f"data/lake/fluss.db/{name}"
+    schema = json.loads((lake / "schema/schema-0").read_text())
+    assert schema["primaryKeys"] == ["id"] and schema["options"]["bucket"] == "1" and schema["options"]["changelog-producer"] == "input"
+    sql(server, f"INSERT INTO {name} VALUES (3, 'c'), (1, 'a'), (2, 'b'), (3, 'cc')", f"DELETE FROM {name} WHERE id = 1")
+    wait_for_lake(server, name)
+    newest = max(lake.glob("snapshot/snapshot-*"), key=lambda path: int(path.name.split("-")[1]))
+    snapshots = [json.loads(path.read_text()) for path in lake.glob("snapshot/snapshot-*")]
+    assert sum(s["changelogRecordCount"] for s in snapshots) == 6, "+I +I +I -U +U -D"
+    assert json.loads(newest.read_text())["commitUser"] == "__fluss_lake_tiering"
+    columns = lambda kind: "SELECT _KEY_id AS k, _SEQUENCE_NUMBER AS s, _VALUE_KIND AS kind, v FROM read_parquet('{}/bucket-0/{}-*.parquet')".format(lake, kind)  # noqa: E731
+    changes = sql(server, columns("changelog") + " ORDER BY s")[0]
+    assert [(c["k"], c["kind"]) for c in changes] == [(3, 0), (1, 0), (2, 0), (3, 1), (3, 2), (1, 3)]
+    assert sql(server, f"SELECT id, v FROM {name}$lake ORDER BY id") == [[{"id": 2, "v": "b"}, {"id": 3, "v": "cc"}]]
+    assert sql(server, f"SELECT total_record_count AS n FROM {name}$lake$snapshots ORDER BY snapshot_id DESC LIMIT 1")[0][0]["n"] >= 2
+
+
+KEYS = [
+    ("INT", ["-5", "7"]), ("BIGINT", ["-1", "9999999999"]), ("STRING", ["''", "'a longer text than eight'"]), ("DATE", ["DATE '1969-12-31'", "DATE '2025-04-01'"]),
+    ("DECIMAL(20, 3)", ["-12345678901234567.891", "0.001"]), ("TIMESTAMP(3)", ["TIMESTAMP '1969-01-01 00:00:00.123'", "TIMESTAMP '2025-04-01 10:00:00'"]),
+    ("TIMESTAMP(6)", ["TIMESTAMP '2025-04-01 10:00:00.123456'", "TIMESTAMP '2025-04-01 10:00:00.123457'"]), ("BOOLEAN", ["true", "false"]), ("SMALLINT", ["-300", "300"]),
+    ("DOUBLE", ["-1.5", "2.5"]),
+]
+
+
+def test_every_kind_of_key(lake_server, name):
+    """The Java library finds the row of the second round in the bucket of the first."""
+    server, tables = lake_server, {f"{name}_{i}": key for i, key in enumerate(KEYS)}
+    for table, (kind, values) in tables.items():
+        sql(server, f"CREATE TABLE {table} (k {kind}, v INT, PRIMARY KEY (k) NOT ENFORCED) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s')",
+            f"INSERT INTO {table} VALUES ({values[0]}, 1), ({values[1]}, 2)")
+    for table in tables:
+        wait_for_lake(server, table)
+    for table, (kind, values) in tables.items():
+        sql(server, f"INSERT INTO {table} VALUES ({values[0]}, 3)")
+    for table in tables:
+        wait_for_lake(server, table)
+    assert [sorted(row["v"] for row in rows) for rows in pypaimon(server, *tables)] == [[2, 3]] * len(tables)
+    assert java_counts(server, *tables) == [2] * len(tables)
+
+
+def test_partitions_columns_added_later_and_refusals(lake_server, name):
+    server = lake_server
+    sql(server, f"""CREATE TABLE {name} (dt STRING, id INT, v STRING, PRIMARY KEY (dt, id) NOT ENFORCED) PARTITIONED BY (dt)
+        WITH ('table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s')""", f"INSERT INTO {name} SELECT 'd' || i % 2, i, 'v' FROM range(20) AS r(i)")
+    wait_for_lake(server, name)
+    sql(server, f"ALTER TABLE {name} ADD COLUMN w INT", f"INSERT INTO {name} SELECT 'd' || i % 2, i, 'new', i FROM range(5) AS r(i)")
+    wait_for_lake(server, name)
+    assert by_key(pypaimon(server, name)[0], "dt", "id") == by_key(sql(server, f"SELECT * FROM {name}")[0], "dt", "id")
+    assert sorted(path.name for path in (server.cwd / f"data/lake/fluss.db/{name}").glob("dt=*")) == ["dt=d0", "dt=d1"]
+    for option, text in (("'paimon.file.format' = 'orc'", "not supported for primary key tables"), ("'paimon.changelog-producer' = 'lookup'", "changelog-producer 'lookup' is not supported")):
+        refused = sql(server, f"CREATE TABLE {name}_x (id INT, PRIMARY KEY (id) NOT ENFORCED) WITH ('table.datalake.enabled' = 'true', {option})", ok=False)
+        assert text in refused.stderr
+
+
+def test_a_killed_worker_neither_loses_nor_doubles_changes(tmp_path):
+    server = Server(tmp_path, **{"datalake.format": "paimon", "server.tiering.enabled": "false"})
+    sql(server, """CREATE TABLE t (id INT, n BIGINT, PRIMARY KEY (id) NOT ENFORCED)
+        WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s')""")
+    generator = random.Random(3)
+    for _ in range(15):
+        worker = Process(["tier", "--fluss.bootstrap.servers", server.address], tmp_path)
+        sql(server, f"INSERT INTO t SELECT i % 500, i + {generator.randrange(1000)} FROM range({generator.randrange(1, 3000)}) AS r(i)", "DELETE FROM t WHERE id = 0")
+        worker.kill()
+        server.kill()  # after a restart the next worker gets the table at once
+        server = server.restarted()
+    worker = Process(["tier", "--fluss.bootstrap.servers", server.address], tmp_path)
+    wait_for_lake(server, "t")
+    worker.stop()
+    assert by_key(pypaimon(server, "t")[0], "id") == by_key(sql(server, "SELECT * FROM t")[0], "id")
+    raw = Raw(server.port)
+    table = raw.table_id("fluss", "t")
+    changes = sum(fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table) + field(5, b))[1][0])[4][0] for b in (0, 1))
+    snapshots = [json.loads(path.read_text()) for path in (tmp_path / "data/lake/fluss.db/t/snapshot").glob("snapshot-*")]
+    assert sum(snapshot.get("changelogRecordCount", 0) for snapshot in snapshots) == changes, "each change once"
+    assert server.stop() == 0
