@@ -123,8 +123,8 @@ class KeyWriter final : public LakeWriter {
     std::vector<arrow::compute::SortKey> order;
     for (const Field& key : keys_) order.emplace_back(key.name);
     order.emplace_back("_SEQUENCE_NUMBER");
-    const auto indices = arrow::compute::SortIndices(arrow::Datum(rows),
-                                                     arrow::compute::SortOptions(order));
+    const auto indices =
+        arrow::compute::SortIndices(arrow::Datum(rows), arrow::compute::SortOptions(order));
     STROM_TRY(FromArrow(indices.status(), "sort changes"));
     return Taken(rows, *indices);
   }

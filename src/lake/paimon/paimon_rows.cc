@@ -1,5 +1,3 @@
-#include "lake/paimon/paimon_rows_internal.h"
-
 #include <arrow/array.h>
 #include <arrow/array/builder_primitive.h>
 #include <arrow/array/util.h>
@@ -10,6 +8,7 @@
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "lake/paimon/paimon_rows_internal.h"
 #include "record/arrow_batch.h"
 
 namespace strom::lake::paimon {
@@ -67,8 +66,8 @@ std::shared_ptr<arrow::DataType> FileType(const DataType& type, int32_t field_id
 }
 
 /// `data` as `type`: shared where only the type differs, converted where the values do.
-Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(const std::shared_ptr<arrow::ArrayData>& data,
-                                                  const std::shared_ptr<arrow::DataType>& type) {
+Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(
+    const std::shared_ptr<arrow::ArrayData>& data, const std::shared_ptr<arrow::DataType>& type) {
   if (data->type->Equals(*type, /*check_metadata=*/true)) return data;
   auto copy = data->Copy();
   if (type->num_fields() > 0) {
@@ -220,9 +219,9 @@ Result<Bytes> FileRows::PartitionOf(const arrow::RecordBatch& rows) const {
 }
 
 Result<std::shared_ptr<arrow::Array>> FileRows::ColumnFor(size_t index,
-                                                         const arrow::RecordBatch& rows,
-                                                         int64_t base_offset,
-                                                         Millis timestamp) const {
+                                                          const arrow::RecordBatch& rows,
+                                                          int64_t base_offset,
+                                                          Millis timestamp) const {
   const auto& type = arrow_schema_->field(static_cast<int>(index))->type();
   const auto constant = [&](const arrow::Scalar& value) -> Result<std::shared_ptr<arrow::Array>> {
     auto array = arrow::MakeArrayFromScalar(value, rows.num_rows());
