@@ -143,7 +143,10 @@ class Coordinator {
 
  private:
   Coordinator(meta::Catalog& catalog, const Clock& clock, Options options)
-      : catalog_(catalog), clock_(clock), options_(std::move(options)) {}
+      : catalog_(catalog),
+        clock_(clock),
+        options_(std::move(options)),
+        snapshot_leases_({catalog.tree(), catalog.files(), options_.remote_dir}) {}
   Status LoadRules(const Settings& settings, model::ClusterRules& rules) const;
   Result<std::shared_ptr<const meta::TableEntry>> FindTable(const model::TablePath& path) const;
   Status CheckPartitionLimits(const meta::TableEntry& table) const;

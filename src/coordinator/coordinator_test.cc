@@ -206,19 +206,27 @@ TEST_F(CoordinatorTest, LakeOffsetsAreMergedOverThoseKnownBefore) {
 TEST(SnapshotLeases, HoldUntilTheyEndOrAreGivenBack) {
   const model::TableBucket a{1, model::kNoPartition, 0};
   const model::TableBucket b{1, model::kNoPartition, 1};
-  SnapshotLeases leases;
-  leases.Acquire("reader", 1000, {{a, 5}, {b, 6}});
-  leases.Acquire("other", 500, {{a, 5}});
+  testing::FaultyFileSystem files;
+  const auto tree = std::move(*meta::EmbeddedTree::Open(files, "/meta"));
+  const meta::LeaseStore store(*tree, files, "/remote");
+  SnapshotLeases leases(store);
+  ASSERT_THAT(leases.Acquire("reader", 0, 1000, {{a, 5}, {b, 6}}), IsOk());
+  ASSERT_THAT(leases.Acquire("other", 0, 500, {{a, 5}}), IsOk());
   EXPECT_TRUE(leases.IsLeased(a, 5, 999));
   EXPECT_FALSE(leases.IsLeased(a, 4, 999));
   EXPECT_FALSE(leases.IsLeased(a, 5, 1000)) << "it has ended";
-  leases.Acquire("reader", 2000, {});
+  ASSERT_THAT(leases.Acquire("reader", 400, 2000, {}), IsOk());
   EXPECT_TRUE(leases.IsLeased(b, 6, 1999)) << "it was renewed";
-  leases.Release("reader", {a});
+  EXPECT_TRUE(SnapshotLeases(store).IsLeased(b, 6, 1999)) << "the next start knows it";
+  ASSERT_THAT(leases.Release("reader", {a}), IsOk());
   EXPECT_TRUE(leases.IsLeased(a, 5, 400)) << "somebody else reads it";
   EXPECT_FALSE(leases.IsLeased(a, 5, 600));
-  leases.Drop("reader");
-  EXPECT_FALSE(leases.IsLeased(b, 6, 0));
+  ASSERT_THAT(leases.Acquire("reader", 600, 2000, {{b, 7}}), IsOk());
+  EXPECT_FALSE(leases.IsLeased(b, 6, 700)) << "of a bucket it holds the newest";
+  EXPECT_EQ(store.Load().size(), 1U) << "what has ended is forgotten";
+  ASSERT_THAT(leases.Release("reader", {b}), IsOk());
+  EXPECT_FALSE(leases.IsLeased(b, 7, 0));
+  EXPECT_TRUE(store.Load().empty());
 }
 
 }  // namespace

@@ -4,26 +4,48 @@
 
 namespace strom::coordinator {
 
-void SnapshotLeases::Acquire(const std::string& lease, Millis expires,
-                             const std::vector<Snapshot>& snapshots) {
-  Lease& held = leases_[lease];
-  held.expires = expires;
-  held.snapshots.insert(snapshots.begin(), snapshots.end());
+Status SnapshotLeases::Put(const std::string& id, meta::SnapshotLease lease) {
+  STROM_TRY(store_.Put(id, lease));
+  leases_.insert_or_assign(id, std::move(lease));
+  return {};
 }
 
-void SnapshotLeases::Release(const std::string& lease,
-                             const std::vector<model::TableBucket>& buckets) {
-  const auto it = leases_.find(lease);
-  if (it == leases_.end()) return;
-  std::erase_if(it->second.snapshots, [&](const Snapshot& snapshot) {
-    return std::ranges::find(buckets, snapshot.first) != buckets.end();
-  });
+Status SnapshotLeases::Acquire(const std::string& id, Millis now, Millis expires,
+                               const meta::BucketNumbers& snapshots) {
+  std::vector<std::string> expired;
+  for (const auto& [other, lease] : leases_) {
+    if (other != id && lease.expires <= now) expired.push_back(other);
+  }
+  for (const std::string& other : expired) STROM_TRY(Drop(other));
+  const auto it = leases_.find(id);
+  meta::SnapshotLease lease = it == leases_.end() ? meta::SnapshotLease() : it->second;
+  lease.expires = expires;
+  for (const auto& [bucket, snapshot] : snapshots)
+    lease.snapshots.insert_or_assign(bucket, snapshot);
+  return Put(id, std::move(lease));
+}
+
+Status SnapshotLeases::Release(const std::string& id,
+                               const std::vector<model::TableBucket>& buckets) {
+  const auto it = leases_.find(id);
+  if (it == leases_.end()) return {};
+  meta::SnapshotLease lease = it->second;
+  for (const model::TableBucket& bucket : buckets) lease.snapshots.erase(bucket);
+  return lease.snapshots.empty() ? Drop(id) : Put(id, std::move(lease));
+}
+
+Status SnapshotLeases::Drop(const std::string& id) {
+  STROM_TRY(store_.Drop(id));
+  leases_.erase(id);
+  return {};
 }
 
 bool SnapshotLeases::IsLeased(const model::TableBucket& bucket, int64_t snapshot_id,
                               Millis now) const {
-  return std::ranges::any_of(leases_, [&](const auto& lease) {
-    return lease.second.expires > now && lease.second.snapshots.contains({bucket, snapshot_id});
+  return std::ranges::any_of(leases_, [&](const auto& one) {
+    const auto& [expires, snapshots] = one.second;
+    const auto it = snapshots.find(bucket);
+    return expires > now && it != snapshots.end() && it->second == snapshot_id;
   });
 }
 

@@ -1,35 +1,35 @@
 #pragma once
 #include <map>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "model/ids.h"
+#include "meta/lease_store.h"
 
 namespace strom::coordinator {
 
-/// Who reads which key snapshots, so that these are not removed meanwhile. Kept in memory: a lease
-/// does not outlive the process. Owner: the coordinator's thread.
+/// Who reads which key snapshots, so that these are not removed meanwhile. A lease is durable when
+/// the function that changes it returns. Owner: the coordinator's thread.
 class SnapshotLeases {
  public:
-  using Snapshot = std::pair<model::TableBucket, int64_t>;
+  explicit SnapshotLeases(meta::LeaseStore store)
+      : store_(std::move(store)), leases_(store_.Load()) {}
 
-  /// Adds snapshots to a lease, which is made if there is none, and lets it live until `expires`.
-  void Acquire(const std::string& lease, Millis expires, const std::vector<Snapshot>& snapshots);
-  /// Takes buckets out of a lease.
-  void Release(const std::string& lease, const std::vector<model::TableBucket>& buckets);
-  void Drop(const std::string& lease) { leases_.erase(lease); }
+  /// Adds snapshots to a lease, which is made if there is none, and lets it live until `expires`;
+  /// of a bucket it holds the newest that was asked for. Drops leases that have expired `now`.
+  /// Errors: those of LeaseStore::Put.
+  Status Acquire(const std::string& id, Millis now, Millis expires,
+                 const meta::BucketNumbers& snapshots);
+  /// Takes buckets out of a lease, which goes with its last one.
+  Status Release(const std::string& id, const std::vector<model::TableBucket>& buckets);
+  Status Drop(const std::string& id);
 
   bool IsLeased(const model::TableBucket& bucket, int64_t snapshot_id, Millis now) const;
 
  private:
-  struct Lease {
-    Millis expires = 0;
-    std::set<Snapshot> snapshots;
-  };
-  std::map<std::string, Lease> leases_;
+  Status Put(const std::string& id, meta::SnapshotLease lease);
+
+  meta::LeaseStore store_;
+  std::map<std::string, meta::SnapshotLease> leases_;  // as in the store
 };
 
 }  // namespace strom::coordinator

@@ -70,55 +70,6 @@ std::string LakeNode(const LakeState& lake) {
 
 }  // namespace
 
-std::string LakeOffsetsToJson(model::TableId table_id,
-                              const std::map<model::TableBucket, int64_t>& offsets) {
-  std::map<model::PartitionId, Json> lists;
-  for (const auto& [bucket, offset] : offsets) {
-    Json& list = lists.try_emplace(bucket.partition_id, Json::array()).first->second;
-    while (list.size() <= static_cast<size_t>(bucket.bucket)) list.push_back(-1);
-    list[static_cast<size_t>(bucket.bucket)] = offset;
-  }
-  Json json{{"version", 1}, {"table_id", table_id}};
-  for (auto& [partition, list] : lists) {
-    if (partition == model::kNoPartition) {
-      json["bucket_offsets"] = std::move(list);
-    } else {
-      json["partition_offsets"].push_back(
-          Json{{"partition_id", partition}, {"bucket_offsets", std::move(list)}});
-    }
-  }
-  return json.dump();
-}
-
-Result<std::map<model::TableBucket, int64_t>> LakeOffsetsFromJson(ByteView text) {
-  STROM_ASSIGN(const Json json, ParseJson(text, "lake offsets"));
-  STROM_ASSIGN(const int64_t table_id, JsonInt(json, "table_id"));
-  std::map<model::TableBucket, int64_t> offsets;
-  const auto add = [&](const Json& holder, model::PartitionId partition) -> Status {
-    const auto list = holder.find("bucket_offsets");
-    if (list == holder.end() || !list->is_array()) return {};
-    for (size_t i = 0; i < list->size(); ++i) {
-      const Json& item = (*list)[i];
-      if (!HoldsInteger<int64_t>(item))
-        return Err(ErrorCode::kCorrupt, "lake offsets of table {}: bucket {} has no whole number",
-                   table_id, i);
-      // -1: nothing of this bucket has reached the lake.
-      if (const auto offset = item.get<int64_t>(); offset >= 0)
-        offsets[{table_id, partition, static_cast<int32_t>(i)}] = offset;
-    }
-    return {};
-  };
-  STROM_TRY(add(json, model::kNoPartition));
-  if (const auto partitions = json.find("partition_offsets");
-      partitions != json.end() && partitions->is_array()) {
-    for (const Json& item : *partitions) {
-      STROM_ASSIGN(const int64_t partition, JsonInt(item, "partition_id"));
-      STROM_TRY(add(item, partition));
-    }
-  }
-  return offsets;
-}
-
 Result<std::unique_ptr<Catalog>> Catalog::Open(MetaTree& tree, io::FileSystem& files,
                                                model::ServerId server_id) {
   std::unique_ptr<Catalog> catalog(new Catalog(tree, files, server_id));
@@ -320,21 +271,20 @@ Status Catalog::DropPartition(const TableEntry& table, const std::string& name) 
   return {};
 }
 
-Result<std::string> Catalog::WriteLakeOffsets(
-    const std::string& dir, model::TableId table_id,
-    const std::map<model::TableBucket, int64_t>& offsets) {
+Result<std::string> Catalog::WriteLakeOffsets(const std::string& dir, model::TableId table_id,
+                                              const BucketNumbers& offsets) {
   STROM_TRY(files_.MakeDirectories(dir));
   std::string path = dir + "/" + NewUuid() + ".offsets";
-  STROM_TRY(io::WriteFileAtomically(files_, path, LakeOffsetsToJson(table_id, offsets)));
+  STROM_TRY(
+      io::WriteFileAtomically(files_, path, BucketNumbersToJson("offsets", table_id, offsets)));
   return path;
 }
 
-Result<std::map<model::TableBucket, int64_t>> Catalog::ReadLakeOffsets(
-    const std::string& path) const {
+Result<BucketNumbers> Catalog::ReadLakeOffsets(const std::string& path) const {
   STROM_ASSIGN(const std::string local, io::LocalPath(path));
   const auto content = io::ReadWholeFile(files_, local);
   if (!content) return std::unexpected(content.error().In("lake offsets"));
-  return LakeOffsetsFromJson(*content);
+  return BucketNumbersFromJson("offsets", *content);
 }
 
 Status Catalog::PutLake(model::TableId table_id, LakeState lake) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/file_system.h"
+#include "meta/bucket_numbers.h"
 #include "meta/tree.h"
 #include "meta/view.h"
 #include "model/kv_snapshot.h"
@@ -27,6 +28,7 @@ class Catalog {
 
   std::shared_ptr<const ClusterView> view() const { return view_; }
   MetaTree& tree() { return tree_; }
+  io::FileSystem& files() { return files_; }
 
   Status CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor,
                         Millis now);
@@ -45,8 +47,8 @@ class Catalog {
   Status PutLake(model::TableId table_id, LakeState lake);
   /// Writes an offsets file with a new name into `dir`; returns its path.
   Result<std::string> WriteLakeOffsets(const std::string& dir, model::TableId table_id,
-                                       const std::map<model::TableBucket, int64_t>& offsets);
-  Result<std::map<model::TableBucket, int64_t>> ReadLakeOffsets(const std::string& path) const;
+                                       const BucketNumbers& offsets);
+  Result<BucketNumbers> ReadLakeOffsets(const std::string& path) const;
 
   Result<int64_t> NextKvSnapshotId(const model::TableBucket& bucket);
   /// The key snapshots of a bucket, oldest first. Errors: kCorrupt.
@@ -80,10 +82,5 @@ class Catalog {
   std::shared_ptr<const ClusterView> view_;
   DynamicConfig dynamic_;
 };
-
-/// The offsets file of a lake snapshot: log end offsets by bucket. Errors: kCorrupt.
-std::string LakeOffsetsToJson(model::TableId table_id,
-                              const std::map<model::TableBucket, int64_t>& offsets);
-Result<std::map<model::TableBucket, int64_t>> LakeOffsetsFromJson(ByteView json);
 
 }  // namespace strom::meta

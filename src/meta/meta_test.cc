@@ -3,6 +3,7 @@
 
 #include "meta/catalog.h"
 #include "meta/embedded_tree.h"
+#include "meta/lease_store.h"
 #include "testing/faulty_file_system.h"
 #include "testing/matchers.h"
 
@@ -186,14 +187,45 @@ TEST(Catalog, WhatWasWrittenIsReadBackByTheNextStart) {
   EXPECT_EQ(catalog->view()->databases.at("db")->descriptor.custom_properties.at("k"), "v");
 }
 
-TEST(Catalog, LakeOffsetsHaveThePublishedForm) {
-  EXPECT_EQ(LakeOffsetsToJson(5, {}), R"({"version":1,"table_id":5})");
+TEST(BucketNumbers, HaveThePublishedForm) {
+  EXPECT_EQ(BucketNumbersToJson("offsets", 5, {}), R"({"version":1,"table_id":5})");
   EXPECT_EQ(
-      LakeOffsetsToJson(5, {{{5, model::kNoPartition, 0}, 10}, {{5, model::kNoPartition, 2}, 30}}),
+      BucketNumbersToJson("offsets", 5,
+                          {{{5, model::kNoPartition, 0}, 10}, {{5, model::kNoPartition, 2}, 30}}),
       R"({"version":1,"table_id":5,"bucket_offsets":[10,-1,30]})");
-  const std::map<model::TableBucket, int64_t> partitioned{{{5, 1, 0}, 1}, {{5, 2, 1}, 2}};
-  EXPECT_EQ(*LakeOffsetsFromJson(LakeOffsetsToJson(5, partitioned)), partitioned);
-  EXPECT_THAT(LakeOffsetsFromJson("{}"), IsError(ErrorCode::kCorrupt));
+  const BucketNumbers partitioned{{{5, 1, 0}, 1}, {{5, 2, 1}, 2}};
+  const std::string json = BucketNumbersToJson("snapshots", 5, partitioned);
+  EXPECT_EQ(json, R"({"version":1,"table_id":5,"partition_snapshots":[)"
+                  R"({"partition_id":1,"bucket_snapshots":[1]},)"
+                  R"({"partition_id":2,"bucket_snapshots":[-1,2]}]})");
+  EXPECT_EQ(*BucketNumbersFromJson("snapshots", json), partitioned);
+  EXPECT_THAT(BucketNumbersFromJson("offsets", "{}"), IsError(ErrorCode::kCorrupt));
+}
+
+TEST(LeaseStore, LeasesOutliveACrashAndLeaveNoFiles) {
+  FaultyFileSystem files;
+  const model::TableBucket a{1, model::kNoPartition, 0};
+  const model::TableBucket b{2, 7, 1};
+  {
+    const auto tree = MustOpen(files);
+    LeaseStore store(*tree, files, "/remote");
+    ASSERT_THAT(store.Put("reader", {500, {{a, 3}}}), IsOk());
+    ASSERT_THAT(store.Put("reader", {1000, {{a, 4}, {b, 6}}}), IsOk());
+    ASSERT_THAT(store.Put("gone", {1000, {{a, 4}}}), IsOk());
+    ASSERT_THAT(store.Put("broken", {1000, {{a, 4}}}), IsOk());
+    ASSERT_THAT(store.Drop("gone"), IsOk());
+    ASSERT_THAT(store.Drop("never was"), IsOk());
+    EXPECT_THAT(store.Put("../escape", {}), IsError(ErrorCode::kInvalidArgument));
+    ASSERT_THAT(files.RemoveTree("/remote/lease/kv-snapshot/broken"), IsOk());
+  }
+  files.Crash();
+  const auto tree = MustOpen(files);
+  const auto leases = LeaseStore(*tree, files, "/remote").Load();
+  ASSERT_EQ(leases.size(), 1U) << "a lease that cannot be read does not stop the start";
+  EXPECT_EQ(leases.at("reader").expires, 1000);
+  EXPECT_EQ(leases.at("reader").snapshots, (BucketNumbers{{a, 4}, {b, 6}}));
+  EXPECT_EQ(files.List("/remote/lease/kv-snapshot/reader/1")->size(), 1U);
+  EXPECT_FALSE(*files.Exists("/remote/lease/kv-snapshot/gone"));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ inline constexpr const char* kTableCounter = "/metadata/table_seqid";
 inline constexpr const char* kPartitionCounter = "/metadata/partition_seqid";
 inline constexpr const char* kWriterCounter = "/metadata/writer_id";
 inline constexpr const char* kDynamicConfig = "/config/server/global";
+inline constexpr const char* kSnapshotLeases = "/leases/kv_snapshot";
 
 inline std::string Database(const std::string& name) {
   return std::string(kDatabases) + "/" + name;
@@ -44,6 +45,9 @@ inline std::string KvSnapshots(const model::TableBucket& bucket) {
 }
 inline std::string KvSnapshotCounter(const model::TableBucket& bucket) {
   return Bucket(bucket) + "/snapshot_seqid";
+}
+inline std::string SnapshotLease(const std::string& id) {
+  return std::string(kSnapshotLeases) + "/" + id;
 }
 inline std::string Lake(model::TableId id) {
   return Assignment(id) + "/laketable";

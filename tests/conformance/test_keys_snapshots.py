@@ -71,6 +71,40 @@ def test_snapshots_share_files_and_old_ones_go(tmp_path):
     assert server.stop() == 0
 
 
+def lease_request(lease, table, snapshots, millis=3_600_000):
+    of_buckets = b"".join(field(2, field(2, bucket) + field(3, snapshot)) for bucket, snapshot in snapshots.items())
+    return field(1, lease) + field(2, millis) + field(3, field(1, table) + of_buckets)
+
+
+def test_a_lease_keeps_a_snapshot_over_a_restart(tmp_path):
+    server = Server(tmp_path, **SETTINGS)
+    table = create(server, "t")
+    sql(server, "INSERT INTO t SELECT i, 'v', 'p' FROM range(100) AS r(i)")
+    leased = {bucket: snapshot for bucket, (snapshot, _) in wait_for_snapshots(server, "t", table).items()}
+    assert Raw(server.port).call(1056, lease_request("reader", table, leased)) == {}
+    server.kill()
+    server = server.restarted()
+    for step in range(4):
+        sql(server, f"UPDATE t SET v = 'step {step}'")
+        wait_for_snapshots(server, "t", table)
+    folders = [next((tmp_path / "data/remote/kv/fluss").glob(f"t-{table}")) / str(b) / f"snap-{leased[b]}" for b in (0, 1)]
+    assert all((folder / "_METADATA").exists() for folder in folders)
+    raw = Raw(server.port)
+    assert raw.call(1057, field(1, "reader") + field(2, field(1, table) + field(3, 1))) == {}
+    assert raw.call(1058, field(1, "another")) == {}
+    sql(server, "UPDATE t SET v = 'released'")
+    wait_for_snapshots(server, "t", table)
+    until(lambda: not folders[1].exists(), what="a released snapshot goes")
+    assert folders[0].exists()
+    assert raw.call(1058, field(1, "reader")) == {}
+    sql(server, "UPDATE t SET v = 'dropped'")
+    wait_for_snapshots(server, "t", table)
+    until(lambda: not folders[0].exists(), what="a dropped lease holds nothing")
+    assert "lease id" in raw.call(1056, lease_request("../x", table, {}))[1]
+    assert not list((tmp_path / "data/remote/lease/kv-snapshot").iterdir())
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize("damage", [False, True])
 def test_keys_are_built_again_from_snapshot_and_log(tmp_path, damage):
     server = Server(tmp_path, **SETTINGS)
@@ -100,8 +134,7 @@ def test_wrong_snapshot_requests(server, name):
     table = create(server, name)
     raw = Raw(server.port)
     assert raw.call(1024, field(1, table) + field(3, 0) + field(4, 99))[0] == 41
-    lease = lambda snapshot: field(1, "l") + field(2, 1000) + field(3, field(1, table) + field(2, field(2, 0) + field(3, snapshot)))  # noqa: E731
-    unavailable = fields(raw.call(1056, lease(99))[1][0])
+    unavailable = fields(raw.call(1056, lease_request("l", table, {0: 99}))[1][0])
     assert unavailable[1] == [table], "a snapshot that is not there cannot be leased"
     sql(server, f"CREATE TABLE {name}_l (a INT)")
     assert raw.call(1023, field(1, field(1, "fluss") + field(2, name + "_l")))[0] == 20

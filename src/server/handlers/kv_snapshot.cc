@@ -66,14 +66,14 @@ Result<wire::GetKvSnapshotMetadataResponse> SnapshotMetadata(
 Result<wire::AcquireKvSnapshotLeaseResponse> AcquireLease(
     MetaService& meta, const wire::AcquireKvSnapshotLeaseRequest& request) {
   wire::AcquireKvSnapshotLeaseResponse response;
-  std::vector<coordinator::SnapshotLeases::Snapshot> leased;
+  meta::BucketNumbers leased;
   for (const wire::PbKvSnapshotLeaseForTable& table : request.snapshots_to_lease) {
     wire::PbKvSnapshotLeaseForTable missing;
     missing.table_id = table.table_id;
     for (const wire::PbKvSnapshotLeaseForBucket& one : table.bucket_snapshots) {
       const model::TableBucket bucket = BucketOf(table.table_id, one);
       if (FindSnapshot(meta, bucket, one.snapshot_id)) {
-        leased.emplace_back(bucket, one.snapshot_id);
+        leased[bucket] = one.snapshot_id;
       } else {
         missing.bucket_snapshots.push_back(one);
       }
@@ -81,8 +81,9 @@ Result<wire::AcquireKvSnapshotLeaseResponse> AcquireLease(
     if (!missing.bucket_snapshots.empty())
       response.unavailable_snapshots.push_back(std::move(missing));
   }
-  meta.coordinator().snapshot_leases().Acquire(
-      request.lease_id, meta.coordinator().Now() + request.lease_duration_ms, leased);
+  const Millis now = meta.coordinator().Now();
+  STROM_TRY(meta.coordinator().snapshot_leases().Acquire(request.lease_id, now,
+                                                         now + request.lease_duration_ms, leased));
   return response;
 }
 
@@ -109,7 +110,7 @@ void ReleaseKvSnapshotLease(Server& server, Call call) {
         std::vector<model::TableBucket> buckets;
         for (const wire::PbTableBucket& bucket : request.buckets_to_release)
           buckets.push_back(BucketOf(bucket.table_id, bucket));
-        meta.coordinator().snapshot_leases().Release(request.lease_id, buckets);
+        STROM_TRY(meta.coordinator().snapshot_leases().Release(request.lease_id, buckets));
         return wire::ReleaseKvSnapshotLeaseResponse{};
       });
 }
@@ -119,7 +120,7 @@ void DropKvSnapshotLease(Server& server, Call call) {
       server, std::move(call),
       [](MetaService& meta, const wire::DropKvSnapshotLeaseRequest& request)
           -> Result<wire::DropKvSnapshotLeaseResponse> {
-        meta.coordinator().snapshot_leases().Drop(request.lease_id);
+        STROM_TRY(meta.coordinator().snapshot_leases().Drop(request.lease_id));
         return wire::DropKvSnapshotLeaseResponse{};
       });
 }
