@@ -42,7 +42,7 @@ Bytes EncodeTimeIndex(const std::vector<TimeIndexEntry>& entries, int64_t segmen
 std::vector<IndexEntry> DecodeIndex(ByteView bytes, int64_t segment_base) {
   std::vector<IndexEntry> entries;
   Reader in(bytes);
-  while (in.left() >= 8) {
+  while (in.left() >= kIndexEntryBytes) {
     const IndexEntry entry{segment_base + in.Be<int32_t>(), in.Be<int32_t>()};
     const bool ascends = entries.empty() ? entry.last_offset >= segment_base && entry.position >= 0
                                          : entry.last_offset > entries.back().last_offset &&
@@ -56,7 +56,7 @@ std::vector<IndexEntry> DecodeIndex(ByteView bytes, int64_t segment_base) {
 std::vector<TimeIndexEntry> DecodeTimeIndex(ByteView bytes, int64_t segment_base) {
   std::vector<TimeIndexEntry> entries;
   Reader in(bytes);
-  while (in.left() >= 12) {
+  while (in.left() >= kTimeIndexEntryBytes) {
     const auto timestamp = in.Be<int64_t>();
     const TimeIndexEntry entry{timestamp, segment_base + in.Be<int32_t>()};
     const bool ascends = entries.empty() ? entry.base_offset >= segment_base && timestamp > 0

@@ -24,6 +24,10 @@ std::string FileNameOf(int64_t offset, const char* suffix);
 /// The offset in a file name that ends with `suffix`, or nothing.
 std::optional<int64_t> OffsetInName(const std::string& name, const char* suffix);
 
+/// The size of one entry in the files.
+inline constexpr int64_t kIndexEntryBytes = 8;
+inline constexpr int64_t kTimeIndexEntryBytes = 12;
+
 /// An append of which `last_offset` is the last one, starting at `position` of its segment.
 struct IndexEntry {
   int64_t last_offset;

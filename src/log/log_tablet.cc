@@ -303,7 +303,32 @@ Status LogTablet::FlushJob::Run() const {
   return {};
 }
 
+bool LogTablet::needs_flush() const {
+  return std::ranges::any_of(segments_, [](const auto& segment) { return segment->dirty(); });
+}
+
+void LogTablet::Flushed(const FlushJob& job) {
+  for (const Segment::Flush& flush : job.segments) {
+    const auto it = std::ranges::find(segments_, flush.base_offset,
+                                      [](const auto& segment) { return segment->base_offset(); });
+    if (it != segments_.end()) (*it)->Flushed(flush);
+  }
+  flushed_offset_ = std::max(flushed_offset_, job.end_offset);
+}
+
+void LogTablet::FlushFailed(const Error& error) {
+  if (error.code != ErrorCode::kLogStorage) return;
+  broken_ = true;
+  sync_failed_ = true;
+}
+
 Result<LogTablet::FlushJob> LogTablet::MakeFlush() {
+  if (sync_failed_) {
+    return Err(ErrorCode::kLogStorage,
+               "{} was not synced, rows after offset {} may be lost; check the disk of {} and "
+               "start the server again",
+               options_.bucket.ToString(), flushed_offset_, options_.dir);
+  }
   FlushJob job;
   job.files = &files_;
   job.end_offset = end_offset_;
@@ -325,7 +350,7 @@ Result<LogTablet::FlushJob> LogTablet::MakeFlush() {
 
 Result<int> LogTablet::DeleteExpired(Millis expire_before, int64_t limit_offset, bool roll_active) {
   const auto expired = [&](const Segment& segment) {
-    return segment.size() > 0 && segment.max_timestamp() < expire_before;
+    return segment.size() > 0 && !segment.dirty() && segment.max_timestamp() < expire_before;
   };
   if (roll_active && expired(active()) && end_offset_ <= limit_offset) STROM_TRY(Roll(end_offset_));
   int deleted = 0;
@@ -345,8 +370,11 @@ Result<int> LogTablet::DeleteExpired(Millis expire_before, int64_t limit_offset,
 
 Status LogTablet::Close() {
   STROM_ASSIGN(const FlushJob job, MakeFlush());
-  STROM_TRY(job.Run());
-  Flushed(job.end_offset);
+  if (const Status flushed = job.Run(); !flushed) {
+    FlushFailed(flushed.error());
+    return flushed;
+  }
+  Flushed(job);
   return {};
 }
 

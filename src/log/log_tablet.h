@@ -82,7 +82,8 @@ class LogTablet {
   const model::TableBucket& bucket() const { return options_.bucket; }
   const std::string& dir() const { return options_.dir; }
 
-  /// A flush as a value: Run() waits for the disk, on any thread; tell the tablet with Flushed().
+  /// A flush as a value: Run() waits for the disk, on any thread; tell the tablet with Flushed() or
+  /// FlushFailed() before the next one is made. Errors of Run: as Segment::Flush.
   struct FlushJob {
     std::vector<Segment::Flush> segments;
     int64_t end_offset = 0;
@@ -92,13 +93,16 @@ class LogTablet {
     io::FileSystem* files = nullptr;
     Status Run() const;
   };
-  bool needs_flush() const { return flushed_offset_ < end_offset_; }
+  bool needs_flush() const;
+  /// Errors: kIo; kLogStorage once a sync of the log has failed.
   Result<FlushJob> MakeFlush();
-  void Flushed(int64_t end_offset) { flushed_offset_ = std::max(flushed_offset_, end_offset); }
+  void Flushed(const FlushJob& job);
+  /// After a failed sync of the log nothing is appended or flushed any more.
+  void FlushFailed(const Error& error);
 
   /// Deletes segments that end at or below `limit_offset` and whose rows are all older than
-  /// `expire_before`; with `roll_active` also the newest one, after a new empty one was begun.
-  /// Returns how many went.
+  /// `expire_before` and that are on the disk; with `roll_active` also the newest one, after a new
+  /// empty one was begun. Returns how many went.
   Result<int> DeleteExpired(Millis expire_before, int64_t limit_offset, bool roll_active);
   void ExpireWriters(Millis before) { writers_.Expire(before); }
 
@@ -127,7 +131,8 @@ class LogTablet {
   int64_t flushed_offset_ = 0;
   Millis max_timestamp_ = -1;
   WriterState writers_;
-  bool broken_ = false;
+  bool broken_ = false;       // an append failed
+  bool sync_failed_ = false;  // and what was appended before may be lost
   bool directory_made_ = false;
   /// Where recent reads ended: sequential readers go on there without a search.
   struct Hint {

@@ -203,6 +203,7 @@ TEST(LogTablet, OldSegmentsGoWhenTheirTimeIsOver) {
   const auto log = MustOpen(files);
   for (int i = 0; i < 100; ++i) ASSERT_THAT(log->Append(MakeBatch(2), kNow + i * 1000), IsOk());
   const int64_t before = log->start_offset();
+  ASSERT_THAT(log->Close(), IsOk());
   EXPECT_EQ(*log->DeleteExpired(kNow + 50'000, 0, false), 0) << "nothing above the limit";
   EXPECT_GT(*log->DeleteExpired(kNow + 50'000, 200, false), 0);
   EXPECT_GT(log->start_offset(), before);
@@ -235,7 +236,10 @@ TEST(LogTablet, SurvivesTheFailureOfEachWrite) {
         acknowledged = appended->end_offset;
         if (i % 5 == 4) {
           const auto job = (*log)->MakeFlush();
-          if (job && job->Run()) (*log)->Flushed(job->end_offset);
+          if (job) {
+            const Status ran = job->Run();
+            ran ? (*log)->Flushed(*job) : (*log)->FlushFailed(ran.error());
+          }
         }
       }
       if (files.fired()) {
@@ -249,6 +253,64 @@ TEST(LogTablet, SurvivesTheFailureOfEachWrite) {
     const auto batches = ReadAll(*log, 0);
     EXPECT_EQ(batches.empty() ? 0 : batches.back().second, log->end_offset());
   }
+}
+
+// A disk that refuses for a while leaves a log that goes on, or one that says what it may have
+// lost.
+TEST(LogTablet, AFailedFlushIsDoneAgainUnlessTheLogWasNotSynced) {
+  int again = 0;
+  int refused = 0;
+  for (int nth = 0; nth < 30; ++nth) {
+    FaultyFileSystem files;
+    int64_t flushed = 0;
+    {
+      const auto log = MustOpen(files, TestOptions(600));
+      int sequence = 0;
+      const auto append = [&] { return log->Append(MakeBatch(2, 5, sequence++), kNow); };
+      for (int i = 0; i < 10; ++i) ASSERT_THAT(append(), IsOk());
+      const auto job = log->MakeFlush();
+      ASSERT_THAT(job, IsOk());
+      files.FailFrom(nth);
+      const Status ran = job->Run();
+      files.FailFrom(-1);
+      if (ran) {
+        log->Flushed(*job);
+      } else {
+        log->FlushFailed(ran.error());
+        EXPECT_TRUE(log->needs_flush()) << nth;
+        EXPECT_EQ(log->flushed_offset(), 0) << nth;
+        EXPECT_EQ(*log->DeleteExpired(kNow + 1, log->end_offset(), true), 0)
+            << "what is not on the disk is not cut";
+      }
+      if (!ran && ran.error().code == ErrorCode::kLogStorage) {
+        ++refused;
+        EXPECT_THAT(append(), IsError(ErrorCode::kLogStorage)) << nth;
+        EXPECT_THAT(log->MakeFlush(), IsError(ErrorCode::kLogStorage)) << nth;
+        EXPECT_THAT(log->Close(), IsError(ErrorCode::kLogStorage)) << nth;
+        continue;
+      }
+      if (!ran) ++again;
+      for (int i = 0; i < 5; ++i) ASSERT_THAT(append(), IsOk());
+      const auto next = log->MakeFlush();
+      ASSERT_THAT(next, IsOk());
+      ASSERT_THAT(next->Run(), IsOk()) << nth;
+      log->Flushed(*next);
+      EXPECT_FALSE(log->needs_flush());
+      flushed = log->flushed_offset();
+    }
+    files.Crash();
+    LogTablet::Options options = TestOptions(600);
+    options.clean = true;  // indexes are taken as they are
+    const auto log = MustOpen(files, options);
+    EXPECT_EQ(log->end_offset(), flushed) << nth;
+    for (int64_t offset = 0; offset < flushed; ++offset) {
+      const auto read = log->Read(offset, {1, flushed, true});
+      ASSERT_THAT(read, IsOk());
+      EXPECT_EQ(record::LogBatchView(read->view()).base_offset(), offset / 2 * 2) << nth;
+    }
+  }
+  EXPECT_GT(again, 5);
+  EXPECT_GT(refused, 1);
 }
 
 // Power goes at any moment with any part of the unsynced tail on the disk: what was flushed is

@@ -68,6 +68,7 @@ Status Segment::Load() {
   STROM_TRY(LoadIndexes());
   flushed_entries_ = index_.size();
   flushed_time_entries_ = time_index_.size();
+  synced_size_ = size_;
   int64_t from = 0;
   if (!time_index_.empty()) {
     max_timestamp_ = time_index_.back().timestamp;
@@ -144,7 +145,7 @@ Result<int64_t> Segment::Recover(int64_t trusted_offset, int64_t visit_from, con
     STROM_TRY(files_.Remove(PathOf(suffix)));
   flushed_entries_ = 0;
   flushed_time_entries_ = 0;
-  dirty_ = size_ > 0;
+  synced_size_ = 0;
   return next_offset;
 }
 
@@ -177,7 +178,6 @@ Status Segment::Append(std::span<const ByteView> parts, const Appended& appended
   if (size_ == 0) indexes_loaded_ = true;  // nothing to load for a new file
   Note(appended, size_);
   size_ += appended.bytes;
-  dirty_ = true;
   return {};
 }
 
@@ -237,30 +237,47 @@ Result<std::optional<int64_t>> Segment::OffsetAt(Millis timestamp) const {
   return found;
 }
 
-Status Segment::Flush::Run() const {
-  STROM_TRY(log->Sync());
-  if (!index_bytes.empty()) STROM_TRY(index->Append(index_bytes));
-  if (!time_index_bytes.empty()) STROM_TRY(time_index->Append(time_index_bytes));
-  STROM_TRY(index->Sync());
-  return time_index->Sync();
+Status Segment::Flush::Index::Write(io::FileSystem& in) const {
+  STROM_ASSIGN(const auto file, in.OpenForAppend(path));
+  if (file->size() < position)
+    return Err(ErrorCode::kCorrupt, "{} has {} of {} bytes", path, file->size(), position);
+  // An earlier try may have left a part.
+  if (file->size() > position) STROM_TRY(file->Truncate(position));
+  if (!bytes.empty()) STROM_TRY(file->Append(bytes));
+  return file->Sync();
 }
 
-Result<Segment::Flush> Segment::MakeFlush() {
+Status Segment::Flush::Run() const {
+  if (const Status synced = log->Sync(); !synced)
+    return Err(ErrorCode::kLogStorage, "{}", synced.error().message);
+  STROM_TRY(index.Write(*files));
+  return time_index.Write(*files);
+}
+
+Result<Segment::Flush> Segment::MakeFlush() const {
   Flush flush;
+  flush.files = &files_;
+  flush.base_offset = base_;
+  flush.size = size_;
   STROM_ASSIGN(flush.log, Log());
-  STROM_ASSIGN(flush.index, files_.OpenForAppend(PathOf(kIndexSuffix)));
-  STROM_ASSIGN(flush.time_index, files_.OpenForAppend(PathOf(kTimeIndexSuffix)));
   STROM_TRY(LoadIndexes());
   const auto after = [](const auto& entries, size_t done) {
     return std::remove_cvref_t<decltype(entries)>(
         entries.begin() + static_cast<std::ptrdiff_t>(done), entries.end());
   };
-  flush.index_bytes = EncodeIndex(after(index_, flushed_entries_), base_);
-  flush.time_index_bytes = EncodeTimeIndex(after(time_index_, flushed_time_entries_), base_);
-  flushed_entries_ = index_.size();
-  flushed_time_entries_ = time_index_.size();
-  dirty_ = false;
+  flush.index = {PathOf(kIndexSuffix), index_.size(),
+                 static_cast<int64_t>(flushed_entries_) * kIndexEntryBytes,
+                 EncodeIndex(after(index_, flushed_entries_), base_)};
+  flush.time_index = {PathOf(kTimeIndexSuffix), time_index_.size(),
+                      static_cast<int64_t>(flushed_time_entries_) * kTimeIndexEntryBytes,
+                      EncodeTimeIndex(after(time_index_, flushed_time_entries_), base_)};
   return flush;
+}
+
+void Segment::Flushed(const Flush& flush) {
+  synced_size_ = flush.size;
+  flushed_entries_ = flush.index.entries;
+  flushed_time_entries_ = flush.time_index.entries;
 }
 
 void Segment::Seal() {

@@ -62,17 +62,30 @@ class Segment {
   Status WalkHeaders(int64_t position,
                      const std::function<bool(int64_t, const record::LogBatchView&)>& visit) const;
 
-  /// What a flush has to write and sync; holds file handles, so it can run on any thread.
+  /// What a flush has to write and sync, on any thread. It can be made again when it failed; the
+  /// files of the indexes are open only while it runs.
   struct Flush {
+    struct Index {
+      std::string path;
+      size_t entries = 0;    // in the file afterwards
+      int64_t position = 0;  // where `bytes` belong
+      Bytes bytes;
+      Status Write(io::FileSystem& in) const;
+    };
+    io::FileSystem* files = nullptr;
     std::shared_ptr<io::File> log;
-    std::shared_ptr<io::File> index;
-    std::shared_ptr<io::File> time_index;
-    Bytes index_bytes;
-    Bytes time_index_bytes;
+    int64_t base_offset = 0;
+    int64_t size = 0;  // of the log, synced afterwards
+    Index index;
+    Index time_index;
+    /// Errors: kLogStorage when the log itself could not be synced: what was written since the last
+    /// sync may be lost, and a later one that succeeds says nothing about it. kIo otherwise.
     Status Run() const;
   };
-  bool dirty() const { return dirty_; }
-  Result<Flush> MakeFlush();
+  bool dirty() const { return synced_size_ != size_; }
+  Result<Flush> MakeFlush() const;
+  /// `flush` has run.
+  void Flushed(const Flush& flush);
   /// Adds the final time index entry; no append comes after it.
   void Seal();
   /// Removes the segment's files.
@@ -92,7 +105,7 @@ class Segment {
   Millis max_timestamp_ = -1;
   int64_t max_timestamp_offset_ = -1;  // base offset of the batch that has it
   int64_t bytes_since_entry_ = 0;
-  bool dirty_ = false;
+  int64_t synced_size_ = 0;
   // Opened or read at first use, also by reads.
   mutable std::shared_ptr<io::File> log_;
   mutable bool indexes_loaded_ = false;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 #include "base/json.h"
 #include "base/log_line.h"
 #include "base/uuid.h"

@@ -152,7 +152,7 @@ Status Replicas::CatchUp(kv::KvTablet& keys, log::LogTablet& log) {
     if (keys.memory_bytes() < kHeldBytes) continue;
     STROM_ASSIGN(const auto flush, log.MakeFlush());
     STROM_TRY(flush.Run());
-    log.Flushed(flush.end_offset);
+    log.Flushed(flush);
     const auto write = keys.MakeFlush();
     STROM_TRY(write->Run());
     keys.Flushed();
@@ -337,6 +337,7 @@ void Replicas::FlushOn(size_t shard) {
     std::optional<KvSnapshotJob> snapshot;  // of what the store has then
     bool log_done = false;
     bool keys_done = false;
+    Status result;
 
     /// Keys follow only where their log is on the disk.
     Status Run() {
@@ -379,8 +380,9 @@ void Replicas::FlushOn(size_t shard) {
   pool_.Post([this, shard, running] {
     bool any = false;
     for (Running& item : *running) {
-      if (const Status flushed = item.Run(); !flushed)
-        LogError("flush of {}: {}", item.bucket.ToString(), flushed.error().message);
+      item.result = item.Run();
+      if (!item.result)
+        LogError("flush of {}: {}", item.bucket.ToString(), item.result.error().message);
       any = any || (item.log && item.log_done);
       // Nobody else writes keys of the bucket before the owner hears of this.
       if (item.snapshot) TakeSnapshot(shard, std::move(*item.snapshot));
@@ -401,7 +403,8 @@ void Replicas::FlushOn(size_t shard) {
         failed = failed || (item.log && !item.log_done) || (item.keys && !item.keys_done);
         Replica* const replica = by_shard_[shard].Find(item.bucket);
         if (replica == nullptr) continue;
-        if (item.log && item.log_done) replica->log().Flushed(item.log->end_offset);
+        if (item.log && item.log_done) replica->log().Flushed(*item.log);
+        if (item.log && !item.log_done) replica->log().FlushFailed(item.result.error());
         if (!item.keys) continue;
         if (item.keys_done) {
           const size_t before = replica->kv()->memory_bytes();
