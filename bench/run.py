@@ -3,7 +3,6 @@
 
 Usage: make bench [> bench/RESULTS.md]. Cores are shared with the load, so rates are not told; CPU and ratios are.
 """
-import atexit
 import json
 import os
 import pathlib
@@ -87,7 +86,6 @@ def many_key_buckets():
     """10,000 buckets of 100 rows each, and kill -9."""
     (folder / "keys").mkdir()
     server = Server(folder / "keys")
-    atexit.register(server.process.kill)
     begun = time.monotonic()
     sql(server, "CREATE TABLE many (id BIGINT, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '10000')")
     created = time.monotonic() - begun
@@ -96,7 +94,6 @@ def many_key_buckets():
     server.kill()
     begun = time.monotonic()
     again = server.restarted()
-    atexit.register(again.process.kill)
     row("10,000 key buckets of 100 rows", f"{memory:.0f} MiB resident, created in {created:.1f} s, back {time.monotonic() - begun:.1f} s after kill -9", "target 1 GiB, 10 s, 10 s")
     again.stop()
     shutil.rmtree(folder / "keys")
@@ -106,13 +103,11 @@ def restart_after_crash(gib):
     """A server of its own: 1,000 buckets with `gib` GiB in all, kill -9, and the time to the first answer."""
     (folder / "crash").mkdir()
     server = Server(folder / "crash", **{"log.segment.file-size": "64mb"})
-    atexit.register(server.process.kill)
     sql(server, "CREATE TABLE full (id BIGINT, s STRING) WITH ('bucket.num' = '1000', 'table.log.arrow.compression.type' = 'NONE')")
     load("append", server.address, "full", 4, 4, 11000, gib * 1000, 1000)
     server.kill()
     begun = time.monotonic()
     again = server.restarted()
-    atexit.register(again.process.kill)
     sql(again, "SHOW TABLES")
     row(f"restart after kill -9, {gib} GiB in 1,000 buckets", f"{(time.monotonic() - begun) * 1000:.0f} ms to the first answer of strom sql", "target 2 s at 20 GiB")
     again.stop()
@@ -130,7 +125,6 @@ with tempfile.TemporaryDirectory() as name:
 
     begun = time.monotonic()
     server = Server(folder, **{"datalake.format": "paimon", "server.tiering.enabled": "false"})
-    atexit.register(server.process.kill)  # a failed run leaves nothing behind
     ready = server.wait_for(r"ready in (\d+) ms").group(1)
     row("start", f"{ready} ms to ready, {(time.monotonic() - begun) * 1000:.0f} ms from exec as seen outside", "target 100 ms")
     idle = resident_mib(server)
@@ -164,7 +158,6 @@ with tempfile.TemporaryDirectory() as name:
     sql(server, generate.format(0, tiered))
     before = cpu(server)
     worker = Process(["tier", "--fluss.bootstrap.servers", server.address], folder)
-    atexit.register(worker.process.kill)
     arrived = 0
     while arrived < tiered:  # its log line of each round that wrote something
         done = worker.wait_for(r"tiering fluss.flat: snapshot \d+, (\d+) rows", 120)

@@ -24,6 +24,7 @@ class Process:
     def __init__(self, args, cwd):
         self.lines = []
         self.process = subprocess.Popen([STROM, *args], cwd=cwd, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        atexit.register(self.process.kill)  # a failed test leaves nothing behind; a process that has ended is not touched
         os.set_blocking(self.process.stderr.fileno(), False)
         self._rest = b""
 
