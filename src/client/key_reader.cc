@@ -71,9 +71,7 @@ Result<const StoredRows::Layout*> StoredRows::LayoutOf(int32_t schema_id) {
   for (const model::Column& column : schema->columns) it->second.types.push_back(column.type);
   for (const int32_t position : columns_) {
     const int32_t id = table_->info.descriptor.schema.columns[static_cast<size_t>(position)].id;
-    const auto found = std::ranges::find(schema->columns, id, &model::Column::id);
-    it->second.sources.push_back(
-        found == schema->columns.end() ? -1 : static_cast<int>(found - schema->columns.begin()));
+    it->second.sources.push_back(schema->FindById(id));
   }
   return &it->second;
 }

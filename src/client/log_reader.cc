@@ -91,9 +91,8 @@ Result<std::optional<ScannedBatch>> LogReader::Decode(const LogBatchView& batch)
     const model::Column& wanted =
         table_->info.descriptor.schema.columns[static_cast<size_t>(column)];
     fields.push_back(record::ToArrowField(wanted.name, wanted.type));
-    const auto it = std::ranges::find(stored.columns, wanted.id, &model::Column::id);
-    if (it != stored.columns.end()) {
-      arrays.push_back(decoded.rows->column(static_cast<int>(it - stored.columns.begin())));
+    if (const int source = stored.FindById(wanted.id); source >= 0) {
+      arrays.push_back(decoded.rows->column(source));
       continue;
     }
     auto nulls = arrow::MakeArrayOfNull(fields.back()->type(), decoded.rows->num_rows());

@@ -125,9 +125,8 @@ Status TableWriter::CheckNotNull(const arrow::RecordBatch& rows) const {
   const model::Schema& schema = table_->info.descriptor.schema;
   for (int i = 0; i < rows.num_columns(); ++i) {
     const model::Column& column = schema.columns[static_cast<size_t>(i)];
-    const bool is_key =
-        std::ranges::find(schema.primary_key, column.name) != schema.primary_key.end();
-    const bool counts = is_key || (!options_.deletes && options_.target_columns.empty());
+    const bool counts =
+        schema.IsKey(column.name) || (!options_.deletes && options_.target_columns.empty());
     if (counts && !column.type.nullable && rows.column(i)->null_count() > 0) {
       return Err(ErrorCode::kInvalidArgument,
                  "column '{}' of {} is NOT NULL and a row has no value for it", column.name,

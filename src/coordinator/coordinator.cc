@@ -302,10 +302,7 @@ Result<std::optional<model::PartitionId>> Coordinator::DropPartition(const Table
 namespace {
 
 Status CheckBucket(const meta::ClusterView& view, const model::TableBucket& bucket) {
-  const bool known =
-      view.Find(bucket.table_id) != nullptr &&
-      (bucket.partition_id == model::kNoPartition || view.partitions.contains(bucket.partition_id));
-  if (known) return {};
+  if (view.Has(bucket)) return {};
   return Err(ErrorCode::kUnknownTableOrBucket, "{} does not exist", bucket.ToString());
 }
 

@@ -23,11 +23,8 @@ Result<std::shared_ptr<const TableShape>> TableShape::Make(const model::TableInf
     Version& version = shape->versions_[id];
     version.schema = schema;
     for (const model::Column& column : schema->columns) version.types.push_back(column.type);
-    for (const model::Column& wanted : latest.columns) {
-      const auto it = std::ranges::find(schema->columns, wanted.id, &model::Column::id);
-      version.sources.push_back(
-          it == schema->columns.end() ? -1 : static_cast<int>(it - schema->columns.begin()));
-    }
+    for (const model::Column& wanted : latest.columns)
+      version.sources.push_back(schema->FindById(wanted.id));
     std::vector<int> identity(schema->columns.size());
     std::iota(identity.begin(), identity.end(), 0);
     version.same_columns = version.sources == identity;
@@ -39,17 +36,19 @@ Result<std::shared_ptr<const TableShape>> TableShape::Make(const model::TableInf
   return shape;
 }
 
+Result<const TableShape::Version*> TableShape::VersionOf(int16_t schema_id) const {
+  const auto it = versions_.find(schema_id);
+  if (it != versions_.end()) return &it->second;
+  return Err(ErrorCode::kSchemaNotExist, "table {} has no schema {}", info_.path.ToString(),
+             schema_id);
+}
+
 Result<record::Row> TableShape::Decode(const record::StoredValue& value) const {
-  const auto it = versions_.find(value.schema_id);
-  if (it == versions_.end()) {
-    return Err(ErrorCode::kSchemaNotExist, "table {} has no schema {}", info_.path.ToString(),
-               value.schema_id);
-  }
-  const Version& version = it->second;
+  STROM_ASSIGN(const Version* const version, VersionOf(value.schema_id));
   STROM_ASSIGN(record::Row row, options().kv_format == model::KvFormat::kIndexed
-                                    ? record::DecodeIndexedRow(version.types, value.row)
-                                    : record::DecodeCompactedRow(version.types, value.row));
-  return Padded(version, std::move(row));
+                                    ? record::DecodeIndexedRow(version->types, value.row)
+                                    : record::DecodeCompactedRow(version->types, value.row));
+  return Padded(*version, std::move(row));
 }
 
 record::Row TableShape::Padded(const Version& version, record::Row row) {
@@ -64,12 +63,8 @@ record::Row TableShape::Padded(const Version& version, record::Row row) {
 
 Result<std::vector<TableShape::LoggedRow>> TableShape::DecodeLog(
     const record::LogBatchView& batch) const {
-  const auto it = versions_.find(batch.schema_id());
-  if (it == versions_.end()) {
-    return Err(ErrorCode::kSchemaNotExist, "table {} has no schema {}", info_.path.ToString(),
-               batch.schema_id());
-  }
-  const Version& version = it->second;
+  STROM_ASSIGN(const Version* const found, VersionOf(batch.schema_id()));
+  const Version& version = *found;
   std::vector<LoggedRow> rows;
   if (batch.record_count() == 0) return rows;
   STROM_ASSIGN(const record::DecodedBatch decoded,

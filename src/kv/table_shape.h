@@ -55,6 +55,8 @@ class TableShape {
     std::vector<int> sources;  // by column of the newest schema: its position here, or -1
     bool same_columns = false;
   };
+  /// Errors: kSchemaNotExist.
+  Result<const Version*> VersionOf(int16_t schema_id) const;
   /// A row of `version` in the newest schema.
   static record::Row Padded(const Version& version, record::Row row);
 

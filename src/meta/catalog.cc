@@ -300,9 +300,7 @@ Status Catalog::PutLake(model::TableId table_id, LakeState lake) {
     obsolete.erase(kept.tiered_path);
     if (kept.readable_path) obsolete.erase(*kept.readable_path);
   }
-  const std::string path = paths::Lake(table_id);
-  const std::string data = LakeNode(lake);
-  STROM_TRY(tree_.Commit({tree_.Get(path) ? Change::Set(path, data) : Change::Create(path, data)}));
+  STROM_TRY(tree_.Put(paths::Lake(table_id), LakeNode(lake)));
   auto view = std::make_shared<ClusterView>(*view_);
   view->lakes[table_id] = std::make_shared<const LakeState>(std::move(lake));
   view_ = std::move(view);
@@ -317,9 +315,8 @@ Status Catalog::PutLake(model::TableId table_id, LakeState lake) {
 Status Catalog::PutDynamicConfig(const DynamicConfig& config) {
   Json configs = Json::object();
   for (const auto& [key, value] : config) configs[key] = value ? Json(*value) : Json();
-  const std::string data = Json{{"version", 1}, {"configs", std::move(configs)}}.dump();
-  const std::string path = paths::kDynamicConfig;
-  STROM_TRY(tree_.Commit({tree_.Get(path) ? Change::Set(path, data) : Change::Create(path, data)}));
+  STROM_TRY(tree_.Put(paths::kDynamicConfig,
+                      Json{{"version", 1}, {"configs", std::move(configs)}}.dump()));
   dynamic_ = config;
   return {};
 }

@@ -62,11 +62,8 @@ Status LeaseStore::Put(const std::string& id, const SnapshotLease& lease) {
         Json{{"table_id", table_id}, {"lease_metadata_path", fmt::format("{}/{}", dir, name)}});
     named[table_id] = name;
   }
-  const std::string path = paths::SnapshotLease(id);
-  const std::string data =
-      Json{{"version", 1}, {"expiration_time", lease.expires}, {"tables", std::move(tables)}}
-          .dump();
-  STROM_TRY(tree_.Commit({tree_.Get(path) ? Change::Set(path, data) : Change::Create(path, data)}));
+  const Json node{{"version", 1}, {"expiration_time", lease.expires}, {"tables", tables}};
+  STROM_TRY(tree_.Put(paths::SnapshotLease(id), node.dump()));
   if (const Status removed = RemoveFilesBut(id, named); !removed)
     LogWarn("old files of the lease {} stay: {}", id, removed.error().message);
   return {};

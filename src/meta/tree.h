@@ -62,6 +62,9 @@ class MetaTree {
   using OnChange = std::function<void(const std::string& path)>;
   virtual void Watch(const std::string& prefix, OnChange on_change) = 0;
 
+  /// Writes a node, whether it is there or not. Errors: as Commit.
+  Status Put(const std::string& path, Bytes data);
+
   /// The value of a counter before it grows by `step`: eight bytes big endian, absent = 0. Errors:
   /// as Commit.
   Result<int64_t> NextId(const std::string& path, int64_t step = 1);

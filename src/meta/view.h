@@ -59,6 +59,11 @@ struct ClusterView {
     const auto it = tables_by_id.find(id);
     return it == tables_by_id.end() ? nullptr : it->second.get();
   }
+  /// Whether the table of a bucket, and its partition if it has one, exist.
+  bool Has(const model::TableBucket& bucket) const {
+    return tables_by_id.contains(bucket.table_id) &&
+           (bucket.partition_id == model::kNoPartition || partitions.contains(bucket.partition_id));
+  }
 };
 
 }  // namespace strom::meta

@@ -120,6 +120,15 @@ int Schema::Find(const std::string& name) const {
   return it == columns.end() ? -1 : static_cast<int>(it - columns.begin());
 }
 
+int Schema::FindById(int32_t id) const {
+  const auto it = std::ranges::find(columns, id, &Column::id);
+  return it == columns.end() ? -1 : static_cast<int>(it - columns.begin());
+}
+
+bool Schema::IsKey(const std::string& name) const {
+  return std::ranges::find(primary_key, name) != primary_key.end();
+}
+
 std::vector<int> Schema::Positions(const std::vector<std::string>& names) const {
   std::vector<int> positions;
   for (const std::string& name : names) positions.push_back(Find(name));

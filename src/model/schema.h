@@ -38,6 +38,10 @@ struct Schema {
 
   /// Position of a column, or -1.
   int Find(const std::string& name) const;
+  /// Position of the column with an id, or -1.
+  int FindById(int32_t id) const;
+  /// Whether a column is part of the primary key.
+  bool IsKey(const std::string& name) const;
   /// Positions of columns that exist.
   std::vector<int> Positions(const std::vector<std::string>& names) const;
   bool operator==(const Schema&) const = default;

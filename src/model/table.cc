@@ -283,6 +283,20 @@ Status CompleteKeys(TableDescriptor& descriptor) {
   return {};
 }
 
+std::vector<TableBucket> TableInfo::Buckets(
+    const std::map<std::string, PartitionId>& partitions) const {
+  std::vector<TableBucket> buckets;
+  const auto add = [&](PartitionId partition) {
+    for (int32_t i = 0; i < bucket_count(); ++i) buckets.push_back({table_id, partition, i});
+  };
+  if (!descriptor.partitioned()) {
+    add(kNoPartition);
+  } else {
+    for (const auto& [name, id] : partitions) add(id);
+  }
+  return buckets;
+}
+
 std::string DescriptorToJson(const TableDescriptor& descriptor) {
   Json json{{"version", 1}, {"schema", SchemaToJsonValue(descriptor.schema)}};
   if (descriptor.comment) json["comment"] = *descriptor.comment;

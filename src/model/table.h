@@ -90,6 +90,8 @@ struct TableInfo {
   Millis modified_ms = 0;
 
   int32_t bucket_count() const { return descriptor.bucket_count.value_or(1); }
+  /// The buckets of the table, or of its `partitions`.
+  std::vector<TableBucket> Buckets(const std::map<std::string, PartitionId>& partitions) const;
 };
 
 std::string DescriptorToJson(const TableDescriptor& descriptor);

@@ -62,8 +62,7 @@ Status CheckAggFunctions(const TableDescriptor& descriptor, const TableOptions& 
   for (const Column& column : descriptor.schema.columns) {
     if (!column.agg_function) continue;
     const AggFunction& function = *column.agg_function;
-    if (std::ranges::find(descriptor.schema.primary_key, column.name) !=
-        descriptor.schema.primary_key.end()) {
+    if (descriptor.schema.IsKey(column.name)) {
       return Err(ErrorCode::kInvalidTable,
                  "primary key column '{}' cannot have an aggregate function", column.name);
     }
@@ -107,7 +106,7 @@ Status CheckAutoIncrement(const TableDescriptor& descriptor) {
     return Err(ErrorCode::kInvalidTable, "auto-increment column '{}' does not exist", name);
   if (!descriptor.has_primary_key())
     return Err(ErrorCode::kInvalidTable, "an auto-increment column needs a primary key");
-  if (std::ranges::find(schema.primary_key, name) != schema.primary_key.end()) {
+  if (schema.IsKey(name)) {
     return Err(ErrorCode::kInvalidTable,
                "auto-increment column '{}' cannot be part of the primary key", name);
   }

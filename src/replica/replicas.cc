@@ -14,20 +14,6 @@ constexpr const char* kKeyStore = "/kv-store";
 
 }  // namespace
 
-std::vector<model::TableBucket> Replicas::BucketsOf(const meta::TableEntry& table) {
-  std::vector<model::TableBucket> buckets;
-  const auto add = [&](model::PartitionId partition) {
-    for (int32_t i = 0; i < table.info.bucket_count(); ++i)
-      buckets.push_back({table.info.table_id, partition, i});
-  };
-  if (!table.info.descriptor.partitioned()) {
-    add(model::kNoPartition);
-  } else {
-    for (const auto& [name, id] : table.partitions) add(id);
-  }
-  return buckets;
-}
-
 std::string Replicas::FolderOf(const meta::TableEntry& table, const model::TableBucket& bucket) {
   const model::TablePath& path = table.info.path;
   std::string folder = fmt::format("{}/{}-{}", path.database, path.table, bucket.table_id);
@@ -166,10 +152,7 @@ Status Replicas::DropOrphanKeys(const meta::ClusterView& view) {
   if (!used) return {};
   STROM_ASSIGN(kv::KvStore* const store, KeyStore());
   for (const model::TableBucket& bucket : store->Spaces()) {
-    const bool known =
-        view.Find(bucket.table_id) != nullptr && (bucket.partition_id == model::kNoPartition ||
-                                                  view.partitions.contains(bucket.partition_id));
-    if (!known) STROM_TRY(store->DropSpace(bucket));
+    if (!view.Has(bucket)) STROM_TRY(store->DropSpace(bucket));
   }
   return {};
 }
@@ -191,7 +174,7 @@ Status Replicas::Start(std::shared_ptr<const meta::ClusterView> view) {
   std::vector<Opening> openings;
   for (const auto& [id, table] : view->tables_by_id) {
     STROM_ASSIGN(const Shape shape, ShapeOf(*table));
-    for (const model::TableBucket& bucket : BucketsOf(*table))
+    for (const model::TableBucket& bucket : table->info.Buckets(table->partitions))
       openings.push_back({table.get(), shape, bucket, nullptr});
   }
   std::atomic<size_t> next{0};
@@ -256,7 +239,7 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
       LogError("{}", shape.error().message);
       continue;
     }
-    for (const model::TableBucket& bucket : BucketsOf(*table)) {
+    for (const model::TableBucket& bucket : table->info.Buckets(table->partitions)) {
       if (OwnerOf(bucket) != shard) continue;
       if (Replica* const known = mine.Find(bucket)) {
         if (known->kv() != nullptr) known->kv()->Reshape(*shape);
@@ -273,13 +256,10 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
   for (const auto& [id, table] : before->tables_by_id) {
     const auto now = view->tables_by_id.find(id);
     if (now != view->tables_by_id.end() && now->second == table) continue;
-    for (const model::TableBucket& bucket : BucketsOf(*table)) {
+    for (const model::TableBucket& bucket : table->info.Buckets(table->partitions)) {
       if (OwnerOf(bucket) != shard) continue;
-      const bool kept =
-          now != view->tables_by_id.end() && (bucket.partition_id == model::kNoPartition ||
-                                              view->partitions.contains(bucket.partition_id));
       const auto it = mine.replicas_.find(bucket);
-      if (kept || it == mine.replicas_.end()) continue;
+      if (view->Has(bucket) || it == mine.replicas_.end()) continue;
       const std::string dir = it->second->log().dir();
       const bool has_keys = it->second->kv() != nullptr;
       const std::string image_dir = ImageDirOf(*table, bucket);
@@ -336,16 +316,13 @@ void Replicas::FlushOn(size_t shard) {
     std::optional<kv::KvTablet::FlushJob> keys;
     std::optional<KvSnapshotJob> snapshot;  // of what the store has then
     bool log_done = false;
-    bool keys_done = false;
     Status result;
 
     /// Keys follow only where their log is on the disk.
     Status Run() {
       if (log) STROM_TRY(log->Run());
       log_done = true;
-      if (keys) STROM_TRY(keys->Run());
-      keys_done = true;
-      return {};
+      return keys ? keys->Run() : Status();
     }
   };
   timers_[shard].flushing = true;
@@ -400,13 +377,13 @@ void Replicas::FlushOn(size_t shard) {
     shards_.at(shard).Post([this, shard, running] {
       bool failed = false;
       for (const Running& item : *running) {
-        failed = failed || (item.log && !item.log_done) || (item.keys && !item.keys_done);
+        failed = failed || !item.result;
         Replica* const replica = by_shard_[shard].Find(item.bucket);
         if (replica == nullptr) continue;
         if (item.log && item.log_done) replica->log().Flushed(*item.log);
         if (item.log && !item.log_done) replica->log().FlushFailed(item.result.error());
         if (!item.keys) continue;
-        if (item.keys_done) {
+        if (item.result) {
           const size_t before = replica->kv()->memory_bytes();
           replica->kv()->Flushed();
           by_shard_[shard].kv_bytes_ -= before - replica->kv()->memory_bytes();
@@ -571,7 +548,7 @@ void Replicas::AnnounceRows(model::TableId table_id, std::function<void()> on_ro
       const meta::TableEntry* table = mine.view_->Find(table_id);
       if (table == nullptr) return;
       const auto lake = mine.view_->lakes.find(table_id);
-      for (const model::TableBucket& bucket : BucketsOf(*table)) {
+      for (const model::TableBucket& bucket : table->info.Buckets(table->partitions)) {
         Replica* const replica = mine.Find(bucket);
         if (replica == nullptr) continue;
         int64_t from = 0;

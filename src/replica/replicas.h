@@ -137,7 +137,6 @@ class Replicas {
   void RemoveWithEmptyParents(const std::string& dir, const std::string& root);
   void StartTimers(size_t shard);
   Status WriteCheckpoints();
-  static std::vector<model::TableBucket> BucketsOf(const meta::TableEntry& table);
 
   runtime::Shards& shards_;
   runtime::BlockingPool& pool_;

@@ -401,13 +401,7 @@ Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& tab
 Result<std::string> Scans::Keys(const std::shared_ptr<const client::Table>& table) {
   ScanReport report;
   report.table = table->info.path.ToString();
-  Scan scan{table, {}, {}, {}};
-  const auto add = [&](model::PartitionId partition) {
-    for (int32_t i = 0; i < table->info.bucket_count(); ++i)
-      scan.buckets.push_back({table->info.table_id, partition, i});
-  };
-  if (!table->info.descriptor.partitioned()) add(model::kNoPartition);
-  for (const auto& [name, id] : table->partitions) add(id);
+  Scan scan{table, {}, {}, table->info.Buckets(table->partitions)};
   if (scan.buckets.empty()) return EmptySelect(table->info.descriptor.schema);
   reports_.push_back(std::move(report));
   return "SELECT " + ColumnList(table->info.descriptor.schema) + " FROM strom_scan(" +

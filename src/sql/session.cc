@@ -275,7 +275,7 @@ class Session::Inner {
       if (schema.Find(column) < 0)
         return Err(ErrorCode::kInvalidArgument, "table {} has no column '{}'",
                    table->info.path.ToString(), column);
-      if (std::ranges::find(schema.primary_key, column) != schema.primary_key.end())
+      if (schema.IsKey(column))
         return Err(ErrorCode::kUnsupported,
                    "'{}' is part of the primary key and cannot be changed; delete the row and "
                    "insert another",
@@ -286,15 +286,13 @@ class Session::Inner {
     // Only what changes is written, so that other writers' columns stay theirs, unless the table
     // takes whole rows only.
     const bool in_part = std::ranges::all_of(schema.columns, [&](const model::Column& column) {
-      return column.type.nullable ||
-             std::ranges::find(schema.primary_key, column.name) != schema.primary_key.end();
+      return column.type.nullable || schema.IsKey(column.name);
     });
     std::vector<std::string> given;
     std::vector<std::string> selected;
     for (const model::Column& column : schema.columns) {
       const auto it = values.find(column.name);
-      const bool is_key =
-          std::ranges::find(schema.primary_key, column.name) != schema.primary_key.end();
+      const bool is_key = schema.IsKey(column.name);
       if (in_part && !is_key && it == values.end()) continue;
       given.push_back(column.name);
       selected.push_back((it == values.end() ? QuoteName(column.name) : "(" + it->second + ")") +

@@ -62,16 +62,21 @@ class Versioned final : public Merger {
 /// The columns that a request names, as flags by position in the newest schema.
 using Targets = std::vector<bool>;
 
+/// What a partial writer's row is where there was none: its columns, null in the others.
+Merged OnlyTargets(const Targets& targets, Row row) {
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (!targets[i]) row[i] = {};
+  }
+  return Merged{kWrite, std::move(row)};
+}
+
 /// What a delete of a partial writer leaves: its columns are null, and the row goes when no other
 /// column has a value.
 Merged WithoutTargets(const TableShape& shape, const Targets& targets, Row row) {
-  const std::vector<int>& keys = shape.latest().Positions(shape.latest().primary_key);
-  const auto is_key = [&](size_t i) {
-    return std::ranges::find(keys, static_cast<int>(i)) != keys.end();
-  };
+  const model::Schema& schema = shape.latest();
   bool empty = true;
   for (size_t i = 0; i < row.size(); ++i) {
-    if (is_key(i)) continue;
+    if (schema.IsKey(schema.columns[i].name)) continue;
     if (targets[i]) row[i] = {};
     empty = empty && row[i].is_null();
   }
@@ -90,10 +95,7 @@ class PartialUpdate final : public Merger {
 
   Result<Merged> Insert(const StoredValue& incoming) const override {
     STROM_ASSIGN(Row row, shape_->Decode(incoming));
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (!targets_[i]) row[i] = {};
-    }
-    return Merged{kWrite, std::move(row)};
+    return OnlyTargets(targets_, std::move(row));
   }
   Result<Merged> Update(const StoredValue& old, const StoredValue& incoming) const override {
     if (only_keys_) return Merged{kKeepOld, {}};
@@ -131,10 +133,7 @@ class Aggregating final : public Merger {
   Result<Merged> Insert(const StoredValue& incoming) const override {
     if (!targets_) return Merged{kTakeNew, {}};
     STROM_ASSIGN(Row row, shape_->Decode(incoming));
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (!(*targets_)[i]) row[i] = {};
-    }
-    return Merged{kWrite, std::move(row)};
+    return OnlyTargets(*targets_, std::move(row));
   }
   Result<Merged> Update(const StoredValue& old, const StoredValue& incoming) const override {
     STROM_ASSIGN(Row row, shape_->Decode(old));
@@ -181,9 +180,7 @@ Result<Targets> TargetsOf(const TableShape& shape, std::span<const int32_t> colu
     }
   }
   for (const model::Column& column : schema.columns) {
-    const bool is_key =
-        std::ranges::find(schema.primary_key, column.name) != schema.primary_key.end();
-    if (!is_key && !column.type.nullable) {
+    if (!schema.IsKey(column.name) && !column.type.nullable) {
       return Err(ErrorCode::kInvalidTargetColumn,
                  "table {} cannot be updated in part: its column '{}' is NOT NULL",
                  shape.info().path.ToString(), column.name);

@@ -11,7 +11,6 @@
 #include <arrow/type.h>
 #include <arrow/util/byte_size.h>
 
-#include "base/uuid.h"
 #include "lake/paimon/paimon_rows_internal.h"
 #include "record/arrow_batch.h"
 
@@ -48,17 +47,12 @@ Result<std::shared_ptr<arrow::Array>> ArrayOf(const Values& values) {
 /// last one of each key as a data file of level 0. The sequence of a change is its log offset.
 class KeyWriter final : public LakeWriter {
  public:
-  KeyWriter(const PaimonFiles& files, const TableSchema& schema, WriterOptions options,
-            FileRows rows, int32_t bucket)
-      : files_(files),
-        schema_(schema),
-        options_(std::move(options)),
-        rows_(std::move(rows)),
-        bucket_(bucket) {
+  KeyWriter(BucketFiles files, FileRows rows) : files_(std::move(files)), rows_(std::move(rows)) {
+    const TableSchema& schema = files_.schema();
     arrow::FieldVector fields;
-    for (const std::string& name : schema_.primary_keys) {
-      if (std::ranges::find(schema_.partition_keys, name) != schema_.partition_keys.end()) continue;
-      Field key = *schema_.Find(name);
+    for (const std::string& name : schema.primary_keys) {
+      if (std::ranges::find(schema.partition_keys, name) != schema.partition_keys.end()) continue;
+      Field key = *schema.Find(name);
       key_positions_.push_back(rows_.schema()->GetFieldIndex(name));
       key.id += kKeyIds;
       key.name = "_KEY_" + name;
@@ -72,7 +66,7 @@ class KeyWriter final : public LakeWriter {
     fields.push_back(FileField({kSequenceId, "_SEQUENCE_NUMBER", sequence, {}}));
     fields.push_back(FileField({kKindId, "_VALUE_KIND", kind, {}}));
     file_types_.insert(file_types_.end(), {sequence, kind});
-    for (const Field& field : schema_.fields) file_types_.push_back(field.type);
+    for (const Field& field : schema.fields) file_types_.push_back(field.type);
     const auto& values = rows_.schema()->fields();
     fields.insert(fields.end(), values.begin(), values.end());
     file_schema_ = arrow::schema(std::move(fields));
@@ -82,13 +76,10 @@ class KeyWriter final : public LakeWriter {
                std::span<const ChangeType> changes) override {
     if (rows.num_rows() == 0) return {};
     if (changes.size() != static_cast<size_t>(rows.num_rows())) {
-      return Err(ErrorCode::kInvalidArgument, "{}: {} rows have {} change types", files_.dir(),
-                 rows.num_rows(), changes.size());
+      return Err(ErrorCode::kInvalidArgument, "{}: {} rows have {} change types",
+                 files_.table_dir(), rows.num_rows(), changes.size());
     }
-    if (partition_.empty()) {
-      STROM_ASSIGN(partition_, rows_.PartitionOf(rows));
-      STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
-    }
+    STROM_TRY(files_.PlaceBy(rows_, rows));
     STROM_ASSIGN(auto converted, rows_.Convert(rows, base_offset, timestamp));
     buffered_bytes_ += arrow::util::TotalBufferSize(*converted);
     buffer_.push_back(std::move(converted));
@@ -146,14 +137,14 @@ class KeyWriter final : public LakeWriter {
 
   Status WriteOut() {
     STROM_ASSIGN(const auto sorted, SortedRows());
-    STROM_TRY(WriteFile(*sorted, options_.changelog_prefix, /*changelog=*/true));
+    STROM_TRY(WriteFile(*sorted, files_.options().changelog_prefix, /*changelog=*/true));
     std::vector<int64_t> last;
     for (int64_t i = 0; i < sorted->num_rows(); ++i) {
       if (i + 1 == sorted->num_rows() || !SameKey(*sorted, i, i + 1)) last.push_back(i);
     }
     STROM_ASSIGN(const auto which, ArrayOf<arrow::Int64Builder>(last));
     STROM_ASSIGN(const auto merged, Taken(sorted, which));
-    return WriteFile(*merged, options_.prefix, /*changelog=*/false);
+    return WriteFile(*merged, files_.options().prefix, /*changelog=*/false);
   }
 
   Result<Bytes> KeyAt(const arrow::RecordBatch& rows, int64_t row) const {
@@ -167,25 +158,19 @@ class KeyWriter final : public LakeWriter {
   }
 
   Status WriteFile(const arrow::RecordBatch& rows, const std::string& prefix, bool changelog) {
-    const std::string name =
-        fmt::format("{}{}-{}.{}", prefix, uuid_, counter_++, options_.file.format);
-    const std::string path = files_.DataFilePath(partition_dir_, bucket_, name);
-    STROM_ASSIGN(const auto file, OpenDataFile(path, file_schema_, file_types_, options_.file));
+    const BucketFiles::Place place = files_.Next(prefix);
+    STROM_ASSIGN(const auto file,
+                 OpenDataFile(place.path, file_schema_, file_types_, files_.options().file));
     STROM_TRY(file->Write(rows));
     STROM_ASSIGN(const FinishedFile finished, file->Finish());
-    ManifestEntry entry;
-    entry.partition = partition_;
-    entry.bucket = bucket_;
-    entry.total_buckets = schema_.buckets();
-    entry.file_name = name;
-    entry.file_size = finished.bytes;
-    entry.row_count = finished.rows;
+    ManifestEntry entry = files_.EntryOf(place.name, finished);
     STROM_ASSIGN(entry.min_key, KeyAt(rows, 0));
     STROM_ASSIGN(entry.max_key, KeyAt(rows, rows.num_rows() - 1));
     const std::span<const std::optional<ColumnStats>> columns(finished.columns);
     STROM_ASSIGN(EntryStats of_keys, StatsOf(keys_, columns.first(keys_.size())));
     entry.key_stats = std::move(of_keys.stats);
-    STROM_ASSIGN(EntryStats of_values, StatsOf(schema_.fields, columns.subspan(keys_.size() + 2)));
+    STROM_ASSIGN(EntryStats of_values,
+                 StatsOf(files_.schema().fields, columns.subspan(keys_.size() + 2)));
     entry.value_stats = std::move(of_values.stats);
     entry.value_stats_columns = std::move(of_values.names);
     const auto at = static_cast<int>(keys_.size());
@@ -199,44 +184,30 @@ class KeyWriter final : public LakeWriter {
       entry.max_sequence = std::max(entry.max_sequence, sequences.Value(i));
       if (Retracts(kinds.Value(i))) entry.delete_rows = *entry.delete_rows + 1;
     }
-    entry.schema_id = schema_.id;
-    entry.creation_ms = SystemClock().Now();
-    finished_.push_back(std::make_unique<PaimonFile>(std::move(entry), path, changelog));
+    finished_.push_back(std::make_unique<PaimonFile>(std::move(entry), place.path, changelog));
     return {};
   }
 
-  const PaimonFiles files_;
-  const TableSchema schema_;
-  const WriterOptions options_;
+  BucketFiles files_;
   const FileRows rows_;
-  const int32_t bucket_;
-  const std::string uuid_ = NewUuid();
   std::vector<Field> keys_;
   std::vector<int> key_positions_;  // in the rows of the table
   std::vector<DataType> key_types_;
   std::vector<DataType> file_types_;
   std::shared_ptr<arrow::Schema> file_schema_;
-  Bytes partition_;
-  std::string partition_dir_;
   // Rows in memory.
   std::vector<std::shared_ptr<arrow::RecordBatch>> buffer_;
   std::vector<int64_t> sequences_;
   std::vector<int8_t> kinds_;
   int64_t buffered_bytes_ = 0;
-  int counter_ = 0;
   LakeFiles finished_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<LakeWriter>> OpenKeyWriter(const PaimonFiles& files,
-                                                  const TableSchema& schema,
-                                                  const model::Schema& rows, int32_t bucket,
-                                                  WriterOptions options) {
+Result<std::unique_ptr<LakeWriter>> OpenKeyWriter(BucketFiles files, FileRows rows) {
   STROM_TRY(FromArrow(arrow::compute::Initialize(), "sort functions"));
-  STROM_ASSIGN(FileRows file_rows, FileRows::Make(files, schema, rows, bucket));
-  return std::make_unique<KeyWriter>(files, schema, std::move(options), std::move(file_rows),
-                                     bucket);
+  return std::make_unique<KeyWriter>(std::move(files), std::move(rows));
 }
 
 }  // namespace strom::lake::paimon

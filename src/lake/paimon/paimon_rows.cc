@@ -8,6 +8,7 @@
 #include <arrow/type.h>
 #include <arrow/util/key_value_metadata.h>
 
+#include "base/uuid.h"
 #include "lake/paimon/paimon_rows_internal.h"
 #include "record/arrow_batch.h"
 
@@ -246,6 +247,40 @@ Result<std::shared_ptr<arrow::Array>> FileRows::ColumnFor(size_t index,
   auto nulls = arrow::MakeArrayOfNull(type, rows.num_rows());
   STROM_TRY(FromArrow(nulls.status(), "missing column"));
   return *nulls;
+}
+
+BucketFiles::BucketFiles(const PaimonFiles& files, const TableSchema& schema, WriterOptions options,
+                         int32_t bucket)
+    : files_(files),
+      schema_(schema),
+      options_(std::move(options)),
+      bucket_(schema.buckets() < 0 ? 0 : bucket),
+      uuid_(NewUuid()) {}
+
+Status BucketFiles::PlaceBy(const FileRows& file_rows, const arrow::RecordBatch& rows) {
+  if (!partition_.empty()) return {};
+  STROM_ASSIGN(partition_, file_rows.PartitionOf(rows));
+  STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
+  return {};
+}
+
+BucketFiles::Place BucketFiles::Next(const std::string& prefix) {
+  std::string name = fmt::format("{}{}-{}.{}", prefix, uuid_, counter_++, options_.file.format);
+  std::string path = files_.DataFilePath(partition_dir_, bucket_, name);
+  return {std::move(name), std::move(path)};
+}
+
+ManifestEntry BucketFiles::EntryOf(const std::string& name, const FinishedFile& finished) const {
+  ManifestEntry entry;
+  entry.partition = partition_;
+  entry.bucket = bucket_;
+  entry.total_buckets = schema_.buckets();
+  entry.file_name = name;
+  entry.file_size = finished.bytes;
+  entry.row_count = finished.rows;
+  entry.schema_id = schema_.id;
+  entry.creation_ms = SystemClock().Now();
+  return entry;
 }
 
 }  // namespace strom::lake::paimon

@@ -40,6 +40,38 @@ class FileRows {
   std::vector<int> sources_;  // by column of the file: its position in the rows, -1 for none
 };
 
+/// The data files that one writer makes for a bucket: where they go, and what the manifest says of
+/// every one of them.
+class BucketFiles {
+ public:
+  BucketFiles(const PaimonFiles& files, const TableSchema& schema, WriterOptions options,
+              int32_t bucket);
+
+  const TableSchema& schema() const { return schema_; }
+  const WriterOptions& options() const { return options_; }
+  const std::string& table_dir() const { return files_.dir(); }
+
+  /// All rows of a writer are in one partition: the first ones tell which.
+  Status PlaceBy(const FileRows& file_rows, const arrow::RecordBatch& rows);
+  struct Place {
+    std::string name;
+    std::string path;
+  };
+  Place Next(const std::string& prefix);
+  /// Of the file called `name`; statistics and sequence numbers are left to the writer.
+  ManifestEntry EntryOf(const std::string& name, const FinishedFile& finished) const;
+
+ private:
+  const PaimonFiles files_;
+  const TableSchema schema_;
+  const WriterOptions options_;
+  const int32_t bucket_;
+  const std::string uuid_;
+  Bytes partition_;
+  std::string partition_dir_;
+  int counter_ = 0;
+};
+
 /// A file that was written, and what the manifest says of it.
 class PaimonFile final : public LakeFile {
  public:
@@ -62,9 +94,6 @@ Result<EntryStats> StatsOf(std::span<const Field> fields,
                            std::span<const std::optional<ColumnStats>> columns);
 
 /// The writer of a table with a primary key.
-Result<std::unique_ptr<LakeWriter>> OpenKeyWriter(const PaimonFiles& files,
-                                                  const TableSchema& schema,
-                                                  const model::Schema& rows, int32_t bucket,
-                                                  WriterOptions options);
+Result<std::unique_ptr<LakeWriter>> OpenKeyWriter(BucketFiles files, FileRows rows);
 
 }  // namespace strom::lake::paimon

@@ -1,7 +1,6 @@
 #include <arrow/record_batch.h>
 
 #include "base/text.h"
-#include "base/uuid.h"
 #include "lake/paimon/paimon_rows_internal.h"
 #include "model/duration.h"
 
@@ -14,14 +13,9 @@ using model::TypeRoot;
 /// Appends rows as they come.
 class AppendWriter final : public LakeWriter {
  public:
-  AppendWriter(const PaimonFiles& files, const TableSchema& schema, WriterOptions options,
-               FileRows rows, int32_t bucket)
-      : files_(files),
-        schema_(schema),
-        options_(std::move(options)),
-        rows_(std::move(rows)),
-        bucket_(bucket) {
-    for (const Field& field : schema_.fields) types_.push_back(field.type);
+  AppendWriter(BucketFiles files, FileRows rows)
+      : files_(std::move(files)), rows_(std::move(rows)) {
+    for (const Field& field : files_.schema().fields) types_.push_back(field.type);
   }
 
   Status Write(const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp,
@@ -29,13 +23,13 @@ class AppendWriter final : public LakeWriter {
     if (rows.num_rows() == 0) return {};
     if (!changes.empty()) {
       return Err(ErrorCode::kInvalidArgument, "{}: rows of a log table have no change types",
-                 files_.dir());
+                 files_.table_dir());
     }
     if (!file_) STROM_TRY(OpenFile(rows, base_offset));
     STROM_ASSIGN(const auto converted, rows_.Convert(rows, base_offset, timestamp));
     STROM_TRY(file_->Write(*converted));
     end_offset_ = base_offset + rows.num_rows();
-    if (file_->bytes_so_far() >= options_.target_bytes) return CloseFile();
+    if (file_->bytes_so_far() >= files_.options().target_bytes) return CloseFile();
     return {};
   }
 
@@ -46,14 +40,9 @@ class AppendWriter final : public LakeWriter {
 
  private:
   Status OpenFile(const arrow::RecordBatch& rows, int64_t base_offset) {
-    if (partition_.empty()) {
-      STROM_ASSIGN(partition_, rows_.PartitionOf(rows));
-      STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
-    }
-    const int32_t shown_bucket = schema_.buckets() < 0 ? 0 : bucket_;
-    name_ = fmt::format("{}{}-{}.{}", options_.prefix, uuid_, counter_++, options_.file.format);
-    path_ = files_.DataFilePath(partition_dir_, shown_bucket, name_);
-    STROM_ASSIGN(file_, OpenDataFile(path_, rows_.schema(), types_, options_.file));
+    STROM_TRY(files_.PlaceBy(rows_, rows));
+    place_ = files_.Next(files_.options().prefix);
+    STROM_ASSIGN(file_, OpenDataFile(place_.path, rows_.schema(), types_, files_.options().file));
     first_offset_ = base_offset;
     return {};
   }
@@ -61,44 +50,29 @@ class AppendWriter final : public LakeWriter {
   Status CloseFile() {
     STROM_ASSIGN(const FinishedFile finished, file_->Finish());
     file_.reset();
-    ManifestEntry entry;
-    entry.partition = partition_;
-    entry.bucket = schema_.buckets() < 0 ? 0 : bucket_;
-    entry.total_buckets = schema_.buckets();
-    entry.file_name = name_;
-    entry.file_size = finished.bytes;
-    entry.row_count = finished.rows;
-    STROM_ASSIGN(EntryStats stats, StatsOf(schema_.fields, finished.columns));
+    ManifestEntry entry = files_.EntryOf(place_.name, finished);
+    STROM_ASSIGN(EntryStats stats, StatsOf(files_.schema().fields, finished.columns));
     entry.value_stats = std::move(stats.stats);
     entry.value_stats_columns = std::move(stats.names);
     // Files of a bucket are read in the order of their sequence numbers; log offsets have that
     // order by nature.
-    const bool bucketed = schema_.buckets() >= 0;
+    const bool bucketed = files_.schema().buckets() >= 0;
     entry.min_sequence = bucketed ? first_offset_ : 0;
     entry.max_sequence = bucketed ? end_offset_ - 1 : finished.rows - 1;
-    entry.schema_id = schema_.id;
-    entry.creation_ms = SystemClock().Now();
     entry.delete_rows = 0;
-    finished_.push_back(std::make_unique<PaimonFile>(std::move(entry), path_, /*changelog=*/false));
+    finished_.push_back(
+        std::make_unique<PaimonFile>(std::move(entry), place_.path, /*changelog=*/false));
     return {};
   }
 
-  const PaimonFiles files_;
-  const TableSchema schema_;
-  const WriterOptions options_;
+  BucketFiles files_;
   const FileRows rows_;
-  const int32_t bucket_;
-  const std::string uuid_ = NewUuid();
   std::vector<DataType> types_;
-  Bytes partition_;
-  std::string partition_dir_;
   // The file being written.
   std::unique_ptr<DataFileWriter> file_;
-  std::string name_;
-  std::string path_;
+  BucketFiles::Place place_;
   int64_t first_offset_ = 0;
   int64_t end_offset_ = 0;
-  int counter_ = 0;
   LakeFiles finished_;
 };
 
@@ -152,11 +126,11 @@ Result<WriterOptions> WriterOptionsOf(const TableSchema& schema) {
 Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const TableSchema& schema,
                                                const model::Schema& rows, int32_t bucket) {
   STROM_ASSIGN(WriterOptions options, WriterOptionsOf(schema));
-  if (!schema.primary_keys.empty())
-    return OpenKeyWriter(files, schema, rows, bucket, std::move(options));
   STROM_ASSIGN(FileRows file_rows, FileRows::Make(files, schema, rows, bucket));
-  return std::make_unique<AppendWriter>(files, schema, std::move(options), std::move(file_rows),
-                                        bucket);
+  BucketFiles data_files(files, schema, std::move(options), bucket);
+  if (!schema.primary_keys.empty())
+    return OpenKeyWriter(std::move(data_files), std::move(file_rows));
+  return std::make_unique<AppendWriter>(std::move(data_files), std::move(file_rows));
 }
 
 const ManifestEntry& EntryOf(const LakeFile& file) {

@@ -31,6 +31,20 @@ Status CheckKeyEncoding(const meta::TableEntry& table, int16_t version) {
   return {};
 }
 
+/// As AnswerByBucket, for tables with keys: `work(shard, here, request, i, answer)`.
+template <class Admit = AtOnce, class Request, class Work>
+void AnswerByKeys(Server& server, Call call, Request request, Work work) {
+  const int16_t version = call.header().version;
+  AnswerByBucket<Admit>(
+      server, std::move(call), std::move(request),
+      [version, work](replica::ShardReplicas& shard, const model::TableBucket& bucket,
+                      const Request& asked, size_t i, auto& answer) -> Status {
+        STROM_ASSIGN(const Here here, FindKeys(shard, bucket));
+        STROM_TRY(CheckKeyEncoding(here.table, version));
+        return work(shard, here, asked, i, answer);
+      });
+}
+
 std::vector<ByteView> Views(const std::vector<SharedBytes>& keys) {
   std::vector<ByteView> views;
   views.reserve(keys.size());
@@ -44,13 +58,10 @@ void PutKv(Server& server, Call call) {
   auto request = call.Decode<wire::PutKvRequest>();
   if (!request) return call.Fail(request.error());
   if (const Status acks = CheckAcks(request->acks); !acks) return call.Fail(acks.error());
-  const int16_t version = call.header().version;
-  AnswerByBucket<WhenMemoryAllows>(
+  AnswerByKeys<WhenMemoryAllows>(
       server, std::move(call), std::move(*request),
-      [&server, version](replica::ShardReplicas& shard, const model::TableBucket& bucket,
-                         const wire::PutKvRequest& put, size_t i, auto& answer) -> Status {
-        STROM_ASSIGN(const Here here, FindKeys(shard, bucket));
-        STROM_TRY(CheckKeyEncoding(here.table, version));
+      [&server](replica::ShardReplicas& shard, const Here& here, const wire::PutKvRequest& put,
+                size_t i, auto& answer) -> Status {
         const kv::MergeRequest merge{put.target_columns, put.agg_mode == kOverwriteMode};
         STROM_ASSIGN(
             answer.log_end_offset,
@@ -62,35 +73,28 @@ void PutKv(Server& server, Call call) {
 void Lookup(Server& server, Call call) {
   auto request = call.Decode<wire::LookupRequest>();
   if (!request) return call.Fail(request.error());
-  const int16_t version = call.header().version;
-  AnswerByBucket(
-      server, std::move(call), std::move(*request),
-      [&server, version](replica::ShardReplicas& shard, const model::TableBucket& bucket,
+  AnswerByKeys(server, std::move(call), std::move(*request),
+               [&server](replica::ShardReplicas& shard, const Here& here,
                          const wire::LookupRequest& lookup, size_t i, auto& answer) -> Status {
-        STROM_ASSIGN(const Here here, FindKeys(shard, bucket));
-        STROM_TRY(CheckKeyEncoding(here.table, version));
-        const std::vector<ByteView> keys = Views(lookup.buckets_req[i].keys);
-        if (lookup.insert_if_not_exists.value_or(false))
-          STROM_TRY(server.replicas().PutMissing(shard, here.replica, keys));
-        STROM_ASSIGN(auto values, here.replica.kv()->Get(keys));
-        for (auto& value : values) {
-          wire::PbValue& one = answer.values.emplace_back();
-          if (value) one.values = SharedBytes::Own(std::move(*value));
-        }
-        return {};
-      });
+                 const std::vector<ByteView> keys = Views(lookup.buckets_req[i].keys);
+                 if (lookup.insert_if_not_exists.value_or(false))
+                   STROM_TRY(server.replicas().PutMissing(shard, here.replica, keys));
+                 STROM_ASSIGN(auto values, here.replica.kv()->Get(keys));
+                 for (auto& value : values) {
+                   wire::PbValue& one = answer.values.emplace_back();
+                   if (value) one.values = SharedBytes::Own(std::move(*value));
+                 }
+                 return {};
+               });
 }
 
 void PrefixLookup(Server& server, Call call) {
   auto request = call.Decode<wire::PrefixLookupRequest>();
   if (!request) return call.Fail(request.error());
-  const int16_t version = call.header().version;
-  AnswerByBucket(
+  AnswerByKeys(
       server, std::move(call), std::move(*request),
-      [version](replica::ShardReplicas& shard, const model::TableBucket& bucket,
-                const wire::PrefixLookupRequest& lookup, size_t i, auto& answer) -> Status {
-        STROM_ASSIGN(const Here here, FindKeys(shard, bucket));
-        STROM_TRY(CheckKeyEncoding(here.table, version));
+      [](replica::ShardReplicas&, const Here& here, const wire::PrefixLookupRequest& lookup,
+         size_t i, auto& answer) -> Status {
         for (const SharedBytes& prefix : lookup.buckets_req[i].keys) {
           wire::PbValueList& list = answer.value_lists.emplace_back();
           STROM_TRY(here.replica.kv()->ScanPrefix(prefix.view(), [&](ByteView, ByteView value) {
@@ -127,6 +131,19 @@ Result<bool> ReadSome(replica::KvScans::Scan& scan, int32_t batch_bytes, SharedB
   return more && scan.rows_left > 0;
 }
 
+/// Answers with the next rows of a scan, which ends with the last of them or with an error.
+Status AnswerSome(replica::KvScans& scans, replica::KvScans::Scan& scan, const SharedBytes& id,
+                  const wire::ScanKvRequest& request, wire::ScanKvResponse& response) {
+  const auto more = ReadSome(scan, *request.batch_size_bytes, response.records.emplace());
+  response.has_more_results = more && *more;
+  if (*response.has_more_results) {
+    response.scanner_id = id;
+  } else {
+    scans.Close(id.view());
+  }
+  return more ? Status() : std::unexpected(more.error());
+}
+
 Status OpenScan(Server& server, replica::ShardReplicas& shard, const model::TableBucket& bucket,
                 const wire::ScanKvRequest& request, wire::ScanKvResponse& response) {
   STROM_ASSIGN(const Here here, FindKeys(shard, bucket));
@@ -137,14 +154,7 @@ Status OpenScan(Server& server, replica::ShardReplicas& shard, const model::Tabl
   const auto& [id, scan] = opened;
   if (const int64_t limit = request.bucket_scan_req->limit.value_or(0); limit > 0)
     scan->rows_left = limit;
-  const auto more = ReadSome(*scan, *request.batch_size_bytes, response.records.emplace());
-  response.has_more_results = more && *more;
-  if (*response.has_more_results) {
-    response.scanner_id = SharedBytes::Own(id);
-  } else {
-    shard.kv_scans().Close(id);
-  }
-  return more ? Status() : std::unexpected(more.error());
+  return AnswerSome(shard.kv_scans(), *scan, SharedBytes::Own(id), request, response);
 }
 
 Status ContinueScan(Server& server, replica::ShardReplicas& shard,
@@ -163,15 +173,8 @@ Status ContinueScan(Server& server, replica::ShardReplicas& shard,
     return Err(ErrorCode::kInvalidScanRequest, "call {} of the scan was expected, {} came",
                expected, request.call_seq_id.value_or(-1));
   }
-  const auto more = ReadSome(*scan, *request.batch_size_bytes, response.records.emplace());
   ++scan->next_call;
-  response.has_more_results = more && *more;
-  if (*response.has_more_results) {
-    response.scanner_id = request.scanner_id;
-  } else {
-    scans.Close(id);
-  }
-  return more ? Status() : std::unexpected(more.error());
+  return AnswerSome(scans, *scan, *request.scanner_id, request, response);
 }
 
 Status CheckScan(const wire::ScanKvRequest& request) {
