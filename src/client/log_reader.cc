@@ -8,6 +8,7 @@
 #include <arrow/type.h>
 
 #include "record/arrow_batch.h"
+#include "record/batch_file.h"
 
 namespace strom::client {
 
@@ -61,21 +62,77 @@ Status LogReader::FetchMore() {
   }
   const wire::PbFetchLogRespForBucket& answer = response.tables_resp[0].buckets_resp[0];
   STROM_TRY(ErrorIn(answer));
+  if (answer.remote_log_fetch_info) return OpenRemote(*answer.remote_log_fetch_info);
   if (!answer.records) return {};
-  fetched_ = answer.records->owner();
-  record::LogBatches batches(answer.records->view());
+  return Hold(*answer.records, projected_.has_value());
+}
+
+Status LogReader::Hold(const SharedBytes& batches, bool projected) {
+  fetched_ = batches.owner();
+  fetched_projected_ = projected;
+  record::LogBatches all(batches.view());
   while (true) {
-    STROM_ASSIGN(const auto batch, batches.Next());
+    STROM_ASSIGN(const auto batch, all.Next());
     if (!batch) return {};
-    pending_.push_back(*batch);
+    if (batch->next_offset() > position_) pending_.push_back(*batch);
   }
+}
+
+Status LogReader::OpenRemote(const wire::PbRemoteLogFetchInfo& info) {
+  if (info.remote_log_segments.empty())
+    return Err(ErrorCode::kCorruptMessage, "rows are said to be remote, in no segment");
+  const wire::PbRemoteLogSegment& segment = info.remote_log_segments.front();
+  if (position_ < segment.remote_log_start_offset || position_ >= segment.remote_log_end_offset) {
+    return Err(ErrorCode::kCorruptMessage, "offset {} is said to be in a segment from {} to {}",
+               position_, segment.remote_log_start_offset, segment.remote_log_end_offset);
+  }
+  STROM_ASSIGN(const std::string dir, io::LocalPath(info.remote_log_tablet_dir));
+  RemoteFile remote;
+  remote.path = fmt::format("{}/{}/{:020}.log", dir, segment.remote_log_segment_id,
+                            segment.remote_log_start_offset);
+  auto file = io::LocalFiles().OpenForRead(remote.path);
+  if (!file) {
+    return std::unexpected(
+        file.error().In("rows from offset " + std::to_string(position_) +
+                        " lie in the remote directory of the server, which must be visible here"));
+  }
+  remote.file = std::move(*file);
+  remote.position = info.first_start_pos.value_or(0);
+  remote.end_offset = segment.remote_log_end_offset;
+  remote_ = std::move(remote);
+  return {};
+}
+
+Status LogReader::ReadRemote() {
+  const io::File& file = *remote_->file;
+  const auto read = [&](int64_t at, char* into, size_t size) -> Status {
+    STROM_ASSIGN(const size_t got, file.ReadAt(at, into, size));
+    if (got != size) return Err(ErrorCode::kCorrupt, "{} ends inside a batch", remote_->path);
+    return {};
+  };
+  STROM_ASSIGN(const record::BatchRun run,
+               record::ReadBatches(read, {remote_->position, file.size(), options_.fetch_bytes}));
+  if (run.bytes.empty()) return Err(ErrorCode::kCorrupt, "{} ends inside a batch", remote_->path);
+  remote_->position += static_cast<int64_t>(run.bytes.size());
+  STROM_TRY(Hold(run.bytes, /*projected=*/false));
+  for (const LogBatchView& batch : pending_) STROM_TRY(batch.Check());
+  return {};
+}
+
+Status LogReader::ReadMore() {
+  if (remote_ && remote_->position >= remote_->file->size()) {
+    position_ = std::max(position_, std::min(remote_->end_offset, range_.stop_offset));
+    remote_.reset();
+    if (position_ == range_.stop_offset) return {};
+  }
+  return remote_ ? ReadRemote() : FetchMore();
 }
 
 Result<std::optional<ScannedBatch>> LogReader::Decode(const LogBatchView& batch) const {
   if (batch.record_count() == 0) return std::nullopt;
   STROM_ASSIGN(const auto written, connection_.GetSchema(*table_, batch.schema_id()));
   model::Schema stored = *written;
-  if (projected_) {
+  if (fetched_projected_) {
     std::vector<model::Column> kept;
     for (const int32_t column : *projected_)
       kept.push_back(stored.columns[static_cast<size_t>(column)]);
@@ -120,7 +177,7 @@ Result<std::optional<ScannedBatch>> LogReader::Decode(const LogBatchView& batch)
 Result<std::optional<ScannedBatch>> LogReader::Next() {
   while (position_ < range_.stop_offset) {
     if (pending_.empty()) {
-      STROM_TRY(FetchMore());
+      STROM_TRY(ReadMore());
       if (pending_.empty()) continue;  // nothing yet: the range was promised, so it will come
     }
     const LogBatchView batch = pending_.front();

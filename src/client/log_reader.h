@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "client/connection.h"
+#include "io/file_system.h"
 #include "record/log_batch.h"
 
 namespace strom::client {
@@ -20,8 +21,9 @@ struct ScannedBatch {
   std::vector<record::ChangeType> changes;  // empty when all are appended
 };
 
-/// Reads a range [start, stop) of one bucket's log, batch by batch. Rows written under an older
-/// schema come with nulls for newer columns. Memory: one fetch.
+/// Reads a range [start, stop) of one bucket's log, batch by batch; what the server has in its
+/// remote directory alone is read from there. Rows written under an older schema come with nulls
+/// for newer columns. Memory: one fetch.
 class LogReader {
  public:
   struct Range {
@@ -46,7 +48,12 @@ class LogReader {
   int64_t position() const { return position_; }
 
  private:
+  /// Fills pending_ with what comes next, from the remote file at hand or from the server.
+  Status ReadMore();
   Status FetchMore();
+  Status OpenRemote(const wire::PbRemoteLogFetchInfo& info);
+  Status ReadRemote();
+  Status Hold(const SharedBytes& batches, bool projected);
   Result<std::optional<ScannedBatch>> Decode(const record::LogBatchView& batch) const;
   /// Columns to ask the server for, or nothing when it cannot cut them.
   std::optional<std::vector<int32_t>> ServerProjection() const;
@@ -58,7 +65,15 @@ class LogReader {
   std::vector<int32_t> columns_;  // what the caller gets, in that order
   std::optional<std::vector<int32_t>> projected_;
   int64_t position_;
+  struct RemoteFile {
+    std::string path;
+    std::unique_ptr<io::File> file;
+    int64_t position = 0;
+    int64_t end_offset = 0;
+  };
+  std::optional<RemoteFile> remote_;     // the segment that is read at the moment
   std::shared_ptr<const void> fetched_;  // keeps the bytes of pending_ alive
+  bool fetched_projected_ = false;
   std::deque<record::LogBatchView> pending_;
 };
 

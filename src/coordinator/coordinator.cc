@@ -328,6 +328,12 @@ Result<std::vector<model::KvSnapshotHandle>> Coordinator::CommitKvSnapshot(
   return dropped;
 }
 
+Status Coordinator::CommitRemoteLog(const model::TableBucket& bucket,
+                                    const model::RemoteLogHandle& handle) {
+  STROM_TRY(CheckBucket(*view(), bucket));
+  return catalog_.PutRemoteLog(bucket, handle);
+}
+
 Result<int64_t> Coordinator::TakeColumnIds(model::TableId id, int32_t column_id, int64_t count) {
   const meta::TableEntry* const table = view()->Find(id);
   if (table == nullptr) return Err(ErrorCode::kTableNotExist, "table {} does not exist", id);

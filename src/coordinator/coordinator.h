@@ -121,6 +121,11 @@ class Coordinator {
   /// Adds a snapshot; returns those that go for it: all but the newest `kept` and the leased ones.
   Result<std::vector<model::KvSnapshotHandle>> CommitKvSnapshot(
       const model::TableBucket& bucket, const model::KvSnapshotHandle& handle, size_t kept);
+  // Remote logs. Errors: kUnknownTableOrBucket for a bucket that is gone.
+  Result<std::optional<model::RemoteLogHandle>> RemoteLog(const model::TableBucket& bucket) const {
+    return catalog_.RemoteLog(bucket);
+  }
+  Status CommitRemoteLog(const model::TableBucket& bucket, const model::RemoteLogHandle& handle);
   SnapshotLeases& snapshot_leases() { return snapshot_leases_; }
   /// Errors: kTableNotExist.
   Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count);

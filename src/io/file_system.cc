@@ -42,6 +42,27 @@ Status CreateFileExclusively(FileSystem& files, const std::string& path, ByteVie
   return files.SyncDirectory(ParentOf(path));
 }
 
+Status CopyFile(FileSystem& files, const std::string& from, const std::string& to) {
+  constexpr size_t kStep = 1 << 20;
+  STROM_ASSIGN(const auto source, files.OpenForRead(from));
+  STROM_ASSIGN(const auto target, files.OpenForAppend(to));
+  Bytes buffer(kStep, '\0');
+  for (int64_t at = 0; at < source->size();) {
+    STROM_ASSIGN(const size_t got, source->ReadAt(at, buffer.data(), buffer.size()));
+    if (got == 0) return Err(ErrorCode::kIo, "{} ends at {} bytes", from, at);
+    STROM_TRY(target->Append(ByteView(buffer).substr(0, got)));
+    at += static_cast<int64_t>(got);
+  }
+  return target->Sync();
+}
+
+Status CopyOrLink(FileSystem& files, const std::string& from, const std::string& to) {
+  // Not every pair of folders can share a file; then a copy does as well.
+  const Status linked = files.LinkNew(from, to);
+  if (linked || linked.error().code == ErrorCode::kAlreadyExists) return linked;
+  return CopyFile(files, from, to);
+}
+
 std::string ParentOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";

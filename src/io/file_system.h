@@ -73,6 +73,12 @@ Status WriteFileAtomically(FileSystem& files, const std::string& path, ByteView 
 /// wins.
 Status CreateFileExclusively(FileSystem& files, const std::string& path, ByteView content);
 
+/// Makes `to`, which must not exist, a synced copy of `from`.
+Status CopyFile(FileSystem& files, const std::string& from, const std::string& to);
+/// As CopyFile, but both names may come to stand for the same file: `from` must never change any
+/// more, and must be synced.
+Status CopyOrLink(FileSystem& files, const std::string& from, const std::string& to);
+
 std::string ParentOf(const std::string& path);
 
 /// The local path of a location as users write it ("./lake", "/x", "file:/x", "file:///x").

@@ -100,8 +100,8 @@ Status KvTablet::ScanPrefix(ByteView prefix, const Visit& visit) const {
   });
 }
 
-Result<KvTablet::Prepared> KvTablet::Prepare(ByteView bytes, const MergeRequest& request) {
-  STROM_ASSIGN(const record::KvBatchView batch, record::KvBatchView::Read(bytes));
+Result<KvTablet::Prepared> KvTablet::Prepare(const record::KvBatchView& batch,
+                                             const MergeRequest& request) {
   if (!shape_->knows(batch.schema_id())) {
     return Err(ErrorCode::kSchemaNotExist, "table {} has no schema {}",
                shape_->info().path.ToString(), batch.schema_id());

@@ -9,6 +9,7 @@
 #include "kv/kv_scan.h"
 #include "kv/kv_store.h"
 #include "kv/merge/merger.h"
+#include "record/kv_batch.h"
 #include "record/log_batch.h"
 
 namespace strom::kv {
@@ -40,9 +41,9 @@ class KvTablet {
     std::vector<std::pair<Bytes, std::optional<Bytes>>> changes;  // each key once
     int64_t row_delta = 0;
   };
-  /// `batch`: the bytes of a key batch. Errors: kCorruptRecord, kSchemaNotExist,
-  /// kInvalidTargetColumn, kDeletionDisabled, kInvalidArgument (a row that the table cannot have).
-  Result<Prepared> Prepare(ByteView batch, const MergeRequest& request);
+  /// Errors: kCorruptRecord, kSchemaNotExist, kInvalidTargetColumn, kDeletionDisabled,
+  /// kInvalidArgument (a row that the table cannot have).
+  Result<Prepared> Prepare(const record::KvBatchView& batch, const MergeRequest& request);
   /// A write that makes a row of each of `keys` that has none, of its key columns alone. Nothing
   /// when all have one. Errors: as Prepare.
   Result<std::optional<Prepared>> PrepareMissing(std::span<const ByteView> keys);

@@ -110,9 +110,9 @@ class Bucket {
       held.push_back(stored.substr(2));
       batch.Append({key_view, ByteView(held.back())});
     }
-    STROM_ASSIGN(
-        auto prepared,
-        tablet_->Prepare(batch.Build({static_cast<int16_t>(info_.schema_id), -1, -1}), request));
+    const Bytes bytes = batch.Build({static_cast<int16_t>(info_.schema_id), -1, -1});
+    STROM_ASSIGN(const auto batch_view, record::KvBatchView::Read(bytes));
+    STROM_ASSIGN(auto prepared, tablet_->Prepare(batch_view, request));
     const record::LogBatchView view(prepared.changelog);
     const int64_t end = end_offset() + view.last_offset_delta() + 1;
     Bytes logged = prepared.changelog;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log_line.h"
+#include "record/batch_file.h"
 
 namespace strom::log {
 namespace {
@@ -77,6 +78,7 @@ Status LogTablet::LoadSegments() {
           if (batch.base_offset() >= replay_from) remember(batch);
           return true;
         }));
+        writers_at_[next_base] = writers_.ToJson();
       }
       max_timestamp_ = std::max(max_timestamp_, segment.max_timestamp());
       continue;
@@ -90,6 +92,8 @@ Status LogTablet::LoadSegments() {
         STROM_TRY(segments_.back()->Delete());
         segments_.pop_back();
       }
+    } else if (!last && next_base > replay_from) {
+      writers_at_[next_base] = writers_.ToJson();
     }
   }
   if (segments_.back()->size() == 0)
@@ -124,9 +128,7 @@ Result<LogTablet::Appended> LogTablet::Append(ByteView bytes, Millis now) {
   if (batches.empty()) return appended;
 
   for (const LogBatchView& batch : batches) {
-    if (const auto known = writers_.FindDuplicate(batch)) {
-      return Appended{known->first_offset(), known->last_offset + 1, 0, true};
-    }
+    if (const auto known = FindDuplicate(batch.writer_id(), batch.sequence())) return *known;
   }
   // A request may hold several batches of one writer; each must follow the one before.
   WriterState checked;
@@ -178,8 +180,16 @@ Result<LogTablet::Appended> LogTablet::Append(ByteView bytes, Millis now) {
   return appended;
 }
 
+std::optional<LogTablet::Appended> LogTablet::FindDuplicate(int64_t writer_id,
+                                                            int32_t sequence) const {
+  const auto known = writers_.FindDuplicate(writer_id, sequence);
+  if (!known) return std::nullopt;
+  return Appended{known->first_offset(), known->last_offset + 1, 0, true};
+}
+
 Status LogTablet::Roll(int64_t base_offset) {
   active().Seal();
+  writers_at_[base_offset] = writers_.ToJson();
   segments_.push_back(
       std::make_unique<Segment>(files_, options_.dir, base_offset, options_.index_interval_bytes));
   return {};
@@ -189,6 +199,10 @@ size_t LogTablet::SegmentAt(int64_t offset) const {
   const auto after = std::ranges::upper_bound(segments_, offset, {},
                                               [](const auto& s) { return s->base_offset(); });
   return after == segments_.begin() ? 0 : static_cast<size_t>(after - segments_.begin()) - 1;
+}
+
+bool LogTablet::IsSegmentBase(int64_t offset) const {
+  return segments_[SegmentAt(offset)]->base_offset() == offset;
 }
 
 std::optional<int64_t> LogTablet::HintFor(const Segment& segment, int64_t offset) const {
@@ -222,30 +236,15 @@ Result<SharedBytes> LogTablet::Read(int64_t offset, const ReadLimits& limits,
 
 Result<SharedBytes> LogTablet::ReadWhole(const Segment& segment, int64_t position,
                                          const ReadLimits& limits) {
-  char header[LogBatchView::kHeaderBytes];
-  STROM_TRY(segment.ReadExactly(position, header, sizeof header));
-  const LogBatchView first(ByteView(header, sizeof header));
-  STROM_ASSIGN(const int64_t first_bytes, LogBatchView::SizeAt(ByteView(header, sizeof header)));
-  if (first.next_offset() > limits.end_offset) return SharedBytes();
-  int64_t want = std::min(limits.max_bytes, segment.size() - position);
-  if (first_bytes > want) {
-    if (!limits.at_least_one) return SharedBytes();
-    want = first_bytes;
+  STROM_ASSIGN(
+      record::BatchRun run,
+      record::ReadBatches(
+          [&](int64_t at, char* into, size_t size) { return segment.ReadExactly(at, into, size); },
+          {position, segment.size(), limits.max_bytes, limits.end_offset, limits.at_least_one}));
+  if (!run.bytes.empty()) {
+    AddHint(segment, run.next_offset, position + static_cast<int64_t>(run.bytes.size()));
   }
-  auto buffer = std::make_shared_for_overwrite<char[]>(static_cast<size_t>(want));
-  STROM_TRY(segment.ReadExactly(position, buffer.get(), static_cast<size_t>(want)));
-  const ByteView all(buffer.get(), static_cast<size_t>(want));
-  size_t end = 0;
-  int64_t next_offset = 0;
-  LogBatches batches(all);
-  while (true) {
-    STROM_ASSIGN(const auto batch, batches.Next());
-    if (!batch || batch->next_offset() > limits.end_offset) break;
-    end += batch->bytes().size();
-    next_offset = batch->next_offset();
-  }
-  AddHint(segment, next_offset, position + static_cast<int64_t>(end));
-  return SharedBytes(all.substr(0, end), std::move(buffer));
+  return std::move(run.bytes);
 }
 
 Result<SharedBytes> LogTablet::ReadProjected(const Segment& segment, int64_t position,
@@ -297,8 +296,8 @@ int64_t LogTablet::bytes() const {
 
 Status LogTablet::FlushJob::Run() const {
   for (const Segment::Flush& segment : segments) STROM_TRY(segment.Run());
-  if (snapshot_path.empty()) return {};
-  STROM_TRY(io::WriteFileAtomically(*files, snapshot_path, snapshot));
+  for (const WriterSnapshot& snapshot : snapshots)
+    STROM_TRY(io::WriteFileAtomically(*files, snapshot.path, snapshot.content));
   for (const std::string& path : obsolete) STROM_TRY(files->Remove(path));
   return {};
 }
@@ -313,6 +312,7 @@ void LogTablet::Flushed(const FlushJob& job) {
                                       [](const auto& segment) { return segment->base_offset(); });
     if (it != segments_.end()) (*it)->Flushed(flush);
   }
+  for (const FlushJob::WriterSnapshot& snapshot : job.snapshots) writers_at_.erase(snapshot.offset);
   flushed_offset_ = std::max(flushed_offset_, job.end_offset);
 }
 
@@ -338,11 +338,17 @@ Result<LogTablet::FlushJob> LogTablet::MakeFlush() {
     job.segments.push_back(std::move(flush));
   }
   if (directory_made_) {
-    const std::string name = FileNameOf(end_offset_, kWriterSnapshotSuffix);
-    job.snapshot_path = options_.dir + "/" + name;
-    job.snapshot = writers_.ToJson();
+    const auto add = [&](int64_t offset, std::string content) {
+      job.snapshots.push_back({offset,
+                               options_.dir + "/" + FileNameOf(offset, kWriterSnapshotSuffix),
+                               std::move(content)});
+    };
+    for (const auto& [offset, content] : writers_at_) add(offset, content);
+    if (!writers_at_.contains(end_offset_)) add(end_offset_, writers_.ToJson());
     for (const std::string& old : SnapshotNames()) {
-      if (old != name) job.obsolete.push_back(options_.dir + "/" + old);
+      const int64_t offset = *OffsetInName(old, kWriterSnapshotSuffix);
+      const bool wanted = offset == end_offset_ || IsSegmentBase(offset);
+      if (!wanted) job.obsolete.push_back(options_.dir + "/" + old);
     }
   }
   return job;
@@ -356,16 +362,73 @@ Result<int> LogTablet::DeleteExpired(Millis expire_before, int64_t limit_offset,
   int deleted = 0;
   while (segments_.size() > 1 && expired(*segments_.front()) &&
          segments_[1]->base_offset() <= limit_offset) {
-    STROM_TRY(segments_.front()->Delete());
-    segments_.erase(segments_.begin());
+    STROM_TRY(DeleteFirst());
     ++deleted;
   }
-  // An empty newest segment must leave a file, or the next start would number rows from 0 again.
-  if (deleted > 0 && segments_.size() == 1 && active().size() == 0) {
-    STROM_TRY(
-        files_.OpenForAppend(options_.dir + "/" + FileNameOf(active().base_offset(), kLogSuffix)));
-  }
+  STROM_TRY(KeepFileOfEmptyActive());
   return deleted;
+}
+
+Status LogTablet::DeleteFirst() {
+  const int64_t base = segments_.front()->base_offset();
+  STROM_TRY(segments_.front()->Delete());
+  segments_.erase(segments_.begin());
+  writers_at_.erase(base);
+  return files_.Remove(options_.dir + "/" + FileNameOf(base, kWriterSnapshotSuffix));
+}
+
+/// An empty newest segment must leave a file, or the next start would number rows from 0 again.
+Status LogTablet::KeepFileOfEmptyActive() {
+  if (segments_.size() > 1 || active().size() > 0 || active().base_offset() == 0) return {};
+  STROM_TRY(
+      files_.OpenForAppend(options_.dir + "/" + FileNameOf(active().base_offset(), kLogSuffix)));
+  return {};
+}
+
+std::vector<LogTablet::ClosedSegment> LogTablet::ClosedSegments(int64_t from_offset) const {
+  std::vector<ClosedSegment> closed;
+  for (size_t i = SegmentAt(from_offset); i + 1 < segments_.size(); ++i) {
+    const Segment& segment = *segments_[i];
+    const int64_t end = segments_[i + 1]->base_offset();
+    if (segment.dirty() || end > flushed_offset_) break;
+    if (segment.base_offset() < from_offset) continue;
+    closed.push_back({segment.base_offset(), end, segment.size(), segment.max_timestamp()});
+  }
+  return closed;
+}
+
+Result<int> LogTablet::DeleteCopied(size_t kept, int64_t limit_offset) {
+  int deleted = 0;
+  while (segments_.size() > std::max<size_t>(kept, 1) &&
+         segments_[1]->base_offset() <= limit_offset && !segments_.front()->dirty()) {
+    STROM_TRY(DeleteFirst());
+    ++deleted;
+  }
+  STROM_TRY(KeepFileOfEmptyActive());
+  return deleted;
+}
+
+Status LogTablet::StartAt(int64_t offset, const std::string& writers) {
+  WriterState restored;
+  STROM_TRY(restored.LoadJson(writers));
+  while (!segments_.empty()) {  // the newest first: what is left after a crash has no gap
+    STROM_TRY(segments_.back()->Delete());
+    segments_.pop_back();
+  }
+  STROM_TRY(files_.MakeDirectories(options_.dir));
+  for (const std::string& name : SnapshotNames())
+    STROM_TRY(files_.Remove(options_.dir + "/" + name));
+  directory_made_ = true;
+  segments_.push_back(
+      std::make_unique<Segment>(files_, options_.dir, offset, options_.index_interval_bytes));
+  end_offset_ = offset;
+  flushed_offset_ = offset;
+  writers_ = std::move(restored);
+  writers_at_.clear();
+  hints_ = {};
+  STROM_TRY(io::WriteFileAtomically(
+      files_, options_.dir + "/" + FileNameOf(offset, kWriterSnapshotSuffix), writers_.ToJson()));
+  return KeepFileOfEmptyActive();
 }
 
 Status LogTablet::Close() {

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,10 @@ class LogTablet {
   /// every append fails).
   Result<Appended> Append(ByteView batches, Millis now);
 
+  /// What an Append of a batch of this writer with this number would answer when it was written
+  /// before.
+  std::optional<Appended> FindDuplicate(int64_t writer_id, int32_t sequence) const;
+
   struct ReadLimits {
     int64_t max_bytes = 0;
     int64_t end_offset = 0;     // only batches that end at or below
@@ -87,9 +92,13 @@ class LogTablet {
   struct FlushJob {
     std::vector<Segment::Flush> segments;
     int64_t end_offset = 0;
-    std::string snapshot_path;
-    std::string snapshot;
-    std::vector<std::string> obsolete;  // older snapshots
+    struct WriterSnapshot {
+      int64_t offset = 0;
+      std::string path;
+      std::string content;
+    };
+    std::vector<WriterSnapshot> snapshots;
+    std::vector<std::string> obsolete;  // older ones
     io::FileSystem* files = nullptr;
     Status Run() const;
   };
@@ -104,6 +113,23 @@ class LogTablet {
   /// `expire_before` and that are on the disk; with `roll_active` also the newest one, after a new
   /// empty one was begun. Returns how many went.
   Result<int> DeleteExpired(Millis expire_before, int64_t limit_offset, bool roll_active);
+
+  /// A segment that no row is added to any more and that is on the disk.
+  struct ClosedSegment {
+    int64_t base_offset = 0;
+    int64_t end_offset = 0;  // where the next one begins
+    int64_t bytes = 0;
+    Millis max_timestamp = -1;
+  };
+  /// Those that begin at or after `from_offset`, in order.
+  std::vector<ClosedSegment> ClosedSegments(int64_t from_offset) const;
+  /// Deletes the oldest closed segments that end at or below `limit_offset`, until `kept` segments
+  /// are left. Returns how many went.
+  Result<int> DeleteCopied(size_t kept, int64_t limit_offset);
+  /// Deletes all rows and goes on at `offset`, with the writers of `writers` (a writer snapshot).
+  /// Before anything is appended. Errors: kIo, kCorrupt.
+  Status StartAt(int64_t offset, const std::string& writers);
+
   void ExpireWriters(Millis before) { writers_.Expire(before); }
 
   /// Flushes and leaves files from which the next Open needs no recovery.
@@ -114,8 +140,11 @@ class LogTablet {
   Status LoadSegments();
   Status LoadWriters();
   Status Roll(int64_t base_offset);
+  Status DeleteFirst();
+  Status KeepFileOfEmptyActive();
   Segment& active() { return *segments_.back(); }
   size_t SegmentAt(int64_t offset) const;
+  bool IsSegmentBase(int64_t offset) const;
   std::optional<int64_t> HintFor(const Segment& segment, int64_t offset) const;
   Result<SharedBytes> ReadWhole(const Segment& segment, int64_t position, const ReadLimits& limits);
   Result<SharedBytes> ReadProjected(const Segment& segment, int64_t position,
@@ -131,6 +160,9 @@ class LogTablet {
   int64_t flushed_offset_ = 0;
   Millis max_timestamp_ = -1;
   WriterState writers_;
+  /// Writers at the beginning of segments, not yet on the disk: where a segment begins is known for
+  /// as long as it lives, and goes with the one before to the remote directory.
+  std::map<int64_t, std::string> writers_at_;
   bool broken_ = false;       // an append failed
   bool sync_failed_ = false;  // and what was appended before may be lost
   bool directory_made_ = false;

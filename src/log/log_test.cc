@@ -158,6 +158,8 @@ TEST(LogTablet, ABatchSentTwiceIsWrittenOnce) {
     EXPECT_TRUE(again->duplicate);
     EXPECT_EQ(again->first_offset, i * 2);
   }
+  EXPECT_TRUE(log->Append(MakeBatch(3, 5, 6), kNow)->duplicate)
+      << "keys put again may have made another number of changes";
   EXPECT_EQ(log->end_offset(), 14);
   EXPECT_THAT(log->Append(MakeBatch(2, 5, 0), kNow), IsError(ErrorCode::kOutOfOrderSequence))
       << "older than what is remembered";

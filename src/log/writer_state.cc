@@ -1,5 +1,6 @@
 #include "log/writer_state.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/json.h"
@@ -26,16 +27,14 @@ Json BatchToJson(const WriterState::Batch& batch) {
 
 }  // namespace
 
-std::optional<WriterState::Batch> WriterState::FindDuplicate(
-    const record::LogBatchView& batch) const {
-  if (batch.writer_id() == record::kNoWriter) return std::nullopt;
-  const auto it = writers_.find(batch.writer_id());
+std::optional<WriterState::Batch> WriterState::FindDuplicate(int64_t writer_id,
+                                                             int32_t sequence) const {
+  if (writer_id == record::kNoWriter) return std::nullopt;
+  const auto it = writers_.find(writer_id);
   if (it == writers_.end()) return std::nullopt;
-  for (const Batch& known : it->second) {
-    if (known.sequence == batch.sequence() && known.offset_delta == batch.last_offset_delta())
-      return known;
-  }
-  return std::nullopt;
+  const auto known = std::ranges::find(it->second, sequence, &Batch::sequence);
+  if (known == it->second.end()) return std::nullopt;
+  return *known;
 }
 
 Status WriterState::CheckSequence(const record::LogBatchView& batch) const {

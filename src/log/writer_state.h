@@ -29,8 +29,9 @@ class WriterState {
     int64_t first_offset() const { return last_offset - offset_delta; }
   };
 
-  /// The remembered batch that `batch` repeats, if any.
-  std::optional<Batch> FindDuplicate(const record::LogBatchView& batch) const;
+  /// The remembered batch that a writer's batch repeats, if any. The number alone decides: keys put
+  /// a second time may make other changes, and more of them, than the first time.
+  std::optional<Batch> FindDuplicate(int64_t writer_id, int32_t sequence) const;
   /// Whether `batch` may come next. Errors: kOutOfOrderSequence.
   Status CheckSequence(const record::LogBatchView& batch) const;
   /// Remembers a batch that was written at `base_offset` and `timestamp`.

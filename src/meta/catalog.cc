@@ -354,6 +354,18 @@ Status Catalog::PutKvSnapshot(const model::TableBucket& bucket,
   return tree_.Commit(changes);
 }
 
+Result<std::optional<model::RemoteLogHandle>> Catalog::RemoteLog(
+    const model::TableBucket& bucket) const {
+  const auto node = tree_.Get(paths::RemoteLog(bucket));
+  if (!node) return std::nullopt;
+  return model::RemoteLogHandleFromJson(node->data);
+}
+
+Status Catalog::PutRemoteLog(const model::TableBucket& bucket,
+                             const model::RemoteLogHandle& handle) {
+  return tree_.Put(paths::RemoteLog(bucket), model::RemoteLogHandleToJson(handle));
+}
+
 Result<int64_t> Catalog::TakeColumnIds(const model::TablePath& path, int32_t column_id,
                                        int64_t count) {
   return tree_.NextId(paths::AutoIncrement(path, column_id), count);

@@ -10,6 +10,7 @@
 #include "meta/tree.h"
 #include "meta/view.h"
 #include "model/kv_snapshot.h"
+#include "model/remote_log.h"
 #include "model/table.h"
 
 namespace strom::meta {
@@ -56,6 +57,10 @@ class Catalog {
   /// Adds a key snapshot and removes others by their id.
   Status PutKvSnapshot(const model::TableBucket& bucket, const model::KvSnapshotHandle& handle,
                        const std::vector<int64_t>& dropped_ids);
+
+  /// Which manifest of a bucket's remote log counts; nothing before the first. Errors: kCorrupt.
+  Result<std::optional<model::RemoteLogHandle>> RemoteLog(const model::TableBucket& bucket) const;
+  Status PutRemoteLog(const model::TableBucket& bucket, const model::RemoteLogHandle& handle);
 
   /// Overridden cluster settings; an absent value hides even the initial one.
   using DynamicConfig = std::map<std::string, std::optional<std::string>>;

@@ -46,6 +46,9 @@ inline std::string KvSnapshots(const model::TableBucket& bucket) {
 inline std::string KvSnapshotCounter(const model::TableBucket& bucket) {
   return Bucket(bucket) + "/snapshot_seqid";
 }
+inline std::string RemoteLog(const model::TableBucket& bucket) {
+  return Bucket(bucket) + "/remote_logs";
+}
 inline std::string SnapshotLease(const std::string& id) {
   return std::string(kSnapshotLeases) + "/" + id;
 }

@@ -59,6 +59,13 @@ struct ClusterView {
     const auto it = tables_by_id.find(id);
     return it == tables_by_id.end() ? nullptr : it->second.get();
   }
+  /// How far the lake has a bucket's log; 0 while it has nothing.
+  int64_t LakeOffset(const model::TableBucket& bucket) const {
+    const auto lake = lakes.find(bucket.table_id);
+    if (lake == lakes.end()) return 0;
+    const auto offset = lake->second->offsets.find(bucket);
+    return offset == lake->second->offsets.end() ? 0 : offset->second;
+  }
   /// Whether the table of a bucket, and its partition if it has one, exist.
   bool Has(const model::TableBucket& bucket) const {
     return tables_by_id.contains(bucket.table_id) &&

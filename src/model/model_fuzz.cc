@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "model/duration.h"
 #include "model/kv_snapshot.h"
+#include "model/remote_log.h"
 #include "model/table_rules.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -16,6 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto snapshot = KvSnapshotFromJson(text))
     STROM_CHECK(KvSnapshotFromJson(KvSnapshotToJson(*snapshot)) == *snapshot);
   (void)KvSnapshotHandleFromJson(text);
+  if (const auto manifest = RemoteLogManifestFromJson(text))
+    STROM_CHECK(RemoteLogManifestFromJson(RemoteLogManifestToJson(*manifest)) == *manifest);
+  (void)RemoteLogHandleFromJson(text);
   auto descriptor = DescriptorFromJson(text);
   if (!descriptor) return 0;
   const auto again = DescriptorFromJson(DescriptorToJson(*descriptor));

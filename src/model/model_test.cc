@@ -5,6 +5,7 @@
 #include "model/duration.h"
 #include "model/kv_snapshot.h"
 #include "model/partition.h"
+#include "model/remote_log.h"
 #include "model/table_rules.h"
 #include "testing/matchers.h"
 #include "testing/vectors.h"
@@ -179,6 +180,39 @@ TEST(KvSnapshot, HasThePublishedForm) {
   EXPECT_EQ(snapshot->bucket, (TableBucket{12, 7, 2}));
   EXPECT_EQ(KvSnapshotToJson(*snapshot), published);
   EXPECT_THAT(KvSnapshotFromJson("{}"), IsError(ErrorCode::kCorrupt));
+}
+
+TEST(RemoteLogManifest, HasThePublishedForm) {
+  const Json vectors = testing::LoadVectors("remote_files")["manifests"];
+  for (const Json& vector : vectors) {
+    const std::string published = vector["json"].get<std::string>();
+    const auto manifest = RemoteLogManifestFromJson(published);
+    ASSERT_THAT(manifest, IsOk());
+    EXPECT_EQ(RemoteLogManifestToJson(*manifest), published);
+  }
+  const auto two = RemoteLogManifestFromJson(vectors[0]["json"].get<std::string>());
+  EXPECT_EQ(two->start_offset(), 0);
+  EXPECT_EQ(two->end_offset(), 90);
+  EXPECT_EQ(two->IndexOf(39), 0U);
+  EXPECT_EQ(two->IndexOf(40), 1U);
+  EXPECT_FALSE(two->Has(90));
+  const auto clipped = RemoteLogManifestFromJson(vectors[1]["json"].get<std::string>());
+  EXPECT_EQ(clipped->start_offset(), 5);
+  EXPECT_EQ(clipped->highest_copied_end_offset, 120);
+}
+
+TEST(RemoteLogManifest, GapsAndNonsenseAreRefused) {
+  for (
+      const char* segments :
+      {R"([{"segment_id":"a","start_offset":0,"end_offset":4,"max_timestamp":1,"size_in_bytes":9},
+            {"segment_id":"b","start_offset":5,"end_offset":9,"max_timestamp":1,"size_in_bytes":9}])",
+       R"([{"segment_id":"a","start_offset":4,"end_offset":0,"max_timestamp":1,"size_in_bytes":9}])",
+       R"([{"segment_id":"a","start_offset":0}])", R"(["a"])", R"({})"}) {
+    const std::string text = fmt::format(
+        R"({{"version":1,"database":"d","table":"t","table_id":1,"bucket_id":0,"remote_log_segments":{}}})",
+        segments);
+    EXPECT_THAT(RemoteLogManifestFromJson(text), IsError(ErrorCode::kCorrupt)) << segments;
+  }
 }
 
 /// A key table on `id` whose second column has an aggregate function.

@@ -117,10 +117,7 @@ const Option kOptions[] = {
      [](const std::string& t, TableOptions& o) { return SetInt(t, 1, 2, o.kv_format_version); }},
     {"table.log.ttl", true, SetTtl},
     {"table.log.tiered.local-segments", true,
-     [](const std::string& t, TableOptions&) {
-       int32_t segments = 0;
-       return SetInt(t, 1, kMaxInt, segments);
-     }},
+     [](const std::string& t, TableOptions& o) { return SetInt(t, 1, kMaxInt, o.local_segments); }},
     {"table.auto-partition.enabled", true,
      [](const std::string& t, TableOptions& o) -> Status {
        STROM_ASSIGN(o.auto_partition.enabled, ParseBool(t));

@@ -47,6 +47,7 @@ struct TableOptions {
   std::string arrow_compression = "ZSTD";  // NONE, LZ4_FRAME, ZSTD
   int32_t zstd_level = 3;
   Millis log_ttl_ms = 7 * 86400000LL;  // <= 0 keeps rows for ever
+  int32_t local_segments = 2;          // kept here of those that the remote directory has
   AutoPartition auto_partition;
   // Primary key tables only.
   KvFormat kv_format = KvFormat::kCompacted;

@@ -166,6 +166,11 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
   STROM_TRY(values.Read("kv.snapshot.interval", model::ParseDuration, [&](Millis n) {
     replicas.kv_snapshot_interval = milliseconds(std::max<Millis>(10, n));
   }));
+  STROM_TRY(values.Read("remote.log.task-interval-duration", model::ParseDuration,
+                        [&](Millis n) { replicas.remote_log_interval = milliseconds(n); }));
+  STROM_TRY(values.Read(
+      "remote.log.task-max-upload-segments", integer(1, 1'000'000),
+      [&](int64_t n) { replicas.remote_log_segments_per_job = static_cast<size_t>(n); }));
   STROM_TRY(values.Read("kv.snapshot.num-retained", integer(1, 1000), [&](int64_t n) {
     settings.meta.kv_snapshots_kept = static_cast<size_t>(n);
   }));

@@ -1,9 +1,11 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "model/kv_snapshot.h"
+#include "model/remote_log.h"
 
 namespace strom::replica {
 
@@ -28,6 +30,13 @@ class CoordinatorLink {
   /// The key snapshots of a bucket, oldest first.
   virtual Result<std::vector<model::KvSnapshotHandle>> SnapshotsOf(
       const model::TableBucket& bucket) = 0;
+
+  /// Which manifest of the bucket's remote log counts; nothing before the first.
+  virtual Result<std::optional<model::RemoteLogHandle>> RemoteLogOf(
+      const model::TableBucket& bucket) = 0;
+  /// Makes a manifest the one that counts. Errors: kUnknownTableOrBucket.
+  virtual Status CommitRemoteLog(const model::TableBucket& bucket,
+                                 const model::RemoteLogHandle& handle) = 0;
 };
 
 }  // namespace strom::replica

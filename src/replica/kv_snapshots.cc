@@ -12,20 +12,6 @@ namespace {
 using model::KvSnapshot;
 using model::KvSnapshotHandle;
 
-Status CopyFile(io::FileSystem& files, const std::string& from, const std::string& to) {
-  constexpr size_t kStep = 1 << 20;
-  STROM_ASSIGN(const auto source, files.OpenForRead(from));
-  STROM_ASSIGN(const auto target, files.OpenForAppend(to));
-  Bytes buffer(kStep, '\0');
-  for (int64_t at = 0; at < source->size();) {
-    STROM_ASSIGN(const size_t got, source->ReadAt(at, buffer.data(), buffer.size()));
-    if (got == 0) return Err(ErrorCode::kIo, "{} ends at {} bytes", from, at);
-    STROM_TRY(target->Append(ByteView(buffer).substr(0, got)));
-    at += static_cast<int64_t>(got);
-  }
-  return target->Sync();
-}
-
 Result<KvSnapshot> ReadSnapshot(io::FileSystem& files, const KvSnapshotHandle& handle) {
   STROM_ASSIGN(const Bytes text, io::ReadWholeFile(files, handle.metadata_path));
   return model::KvSnapshotFromJson(text);
@@ -78,7 +64,7 @@ Result<KvSnapshot> KvSnapshotJob::Upload(const std::vector<kv::SnapshotImage::Fi
       continue;
     }
     const std::string remote = (file.shared ? shared_dir : snapshot.location) + "/" + NewUuid();
-    STROM_TRY(CopyFile(*files, file.path, remote));
+    STROM_TRY(io::CopyFile(*files, file.path, remote));
     (file.shared ? snapshot.shared_files : snapshot.private_files)
         .push_back({remote, file.name, file.bytes});
     snapshot.new_bytes += file.bytes;
@@ -116,7 +102,7 @@ Result<kv::SpaceState> RestoreFrom(kv::KvStore& store, const KvSnapshot& snapsho
   STROM_TRY(files.MakeDirectories(scratch_dir));
   for (const auto* list : {&snapshot.shared_files, &snapshot.private_files}) {
     for (const KvSnapshot::File& file : *list)
-      STROM_TRY(CopyFile(files, file.remote_path, scratch_dir + "/" + file.local_name));
+      STROM_TRY(io::CopyFile(files, file.remote_path, scratch_dir + "/" + file.local_name));
   }
   STROM_TRY(store.Clear(snapshot.bucket));
   kv::Changes batch;

@@ -13,7 +13,11 @@ Result<log::LogTablet::Appended> Replica::Append(ByteView batches, Millis now) {
   return appended;
 }
 
-Result<int64_t> Replica::PutKv(ByteView batch, const kv::MergeRequest& request, Millis now) {
+Result<int64_t> Replica::PutKv(ByteView bytes, const kv::MergeRequest& request, Millis now) {
+  STROM_ASSIGN(const record::KvBatchView batch, record::KvBatchView::Read(bytes));
+  // Before the merge, which may fail on rows that already have the batch in them.
+  if (const auto known = log_->FindDuplicate(batch.writer_id(), batch.sequence()))
+    return known->end_offset;
   STROM_ASSIGN(kv::KvTablet::Prepared prepared, kv_->Prepare(batch, request));
   return Write(std::move(prepared), now);
 }

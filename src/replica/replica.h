@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -7,6 +8,7 @@
 
 #include "kv/kv_tablet.h"
 #include "log/log_tablet.h"
+#include "replica/remote_log.h"
 
 namespace strom::replica {
 
@@ -24,8 +26,12 @@ class RowWaiter {
 /// Owner: one shard. With a single replica a row is committed as soon as it is in the log.
 class Replica {
  public:
-  explicit Replica(std::unique_ptr<log::LogTablet> log, std::unique_ptr<kv::KvTablet> kv = nullptr)
-      : log_(std::move(log)), kv_(std::move(kv)), high_watermark_(log_->end_offset()) {}
+  Replica(std::unique_ptr<log::LogTablet> log, RemoteLog remote,
+          std::unique_ptr<kv::KvTablet> kv = nullptr)
+      : log_(std::move(log)),
+        kv_(std::move(kv)),
+        remote_(std::move(remote)),
+        high_watermark_(log_->end_offset()) {}
 
   /// Errors: those of LogTablet::Append.
   Result<log::LogTablet::Appended> Append(ByteView batches, Millis now);
@@ -49,6 +55,22 @@ class Replica {
     bool under_way = false;
   };
   Snapshots& snapshots() { return snapshots_; }
+  const Snapshots& snapshots() const { return snapshots_; }
+  /// Closed segments in the remote directory; never null.
+  const RemoteLog& remote() const { return remote_; }
+  void SetRemote(RemoteLog remote) { remote_ = std::move(remote); }
+  /// Of the jobs that make it: one at a time, the first one since the start cleans up.
+  struct Copies {
+    bool under_way = false;
+    bool first = true;
+  };
+  Copies& copies() { return copies_; }
+  /// The first row there is, here or in the remote directory.
+  int64_t start_offset() const {
+    const int64_t local = log_->start_offset();
+    return remote_->empty() ? local : std::min(local, remote_->start_offset());
+  }
+
   log::LogTablet& log() { return *log_; }
   const log::LogTablet& log() const { return *log_; }
   /// Rows below are committed: consumers see them.
@@ -68,6 +90,8 @@ class Replica {
   std::unique_ptr<log::LogTablet> log_;
   std::unique_ptr<kv::KvTablet> kv_;
   Snapshots snapshots_;
+  RemoteLog remote_;
+  Copies copies_;
   int64_t high_watermark_;
   std::vector<std::weak_ptr<RowWaiter>> waiters_;
   int64_t announce_from_ = 0;

@@ -33,6 +33,11 @@ std::string Replicas::ImageDirOf(const meta::TableEntry& table,
   return fmt::format("{}/{}/kv-{}", options_.data_dir, FolderOf(table, bucket), bucket.bucket);
 }
 
+std::string Replicas::RemoteLogDirOf(const meta::TableEntry& table,
+                                     const model::TableBucket& bucket) const {
+  return fmt::format("{}/log/{}/{}", options_.remote_dir, FolderOf(table, bucket), bucket.bucket);
+}
+
 std::string Replicas::RemoteKvDirOf(const meta::TableEntry& table,
                                     const model::TableBucket& bucket) const {
   return fmt::format("{}/kv/{}/{}", options_.remote_dir, FolderOf(table, bucket), bucket.bucket);
@@ -66,15 +71,39 @@ Result<std::unique_ptr<Replica>> Replicas::OpenReplica(const meta::TableEntry& t
   const std::string name = table.info.path.ToString() + ", " + bucket.ToString();
   auto log = log::LogTablet::Open(files_, std::move(options));
   if (!log) return std::unexpected(log.error().In("open log of " + name));
-  if (!shape) return std::make_unique<Replica>(std::move(*log));
-  auto replica = OpenKeys(std::move(*log), shape);
+  auto remote = OpenRemoteLog(table, **log);
+  if (!remote) return std::unexpected(remote.error().In("open remote log of " + name));
+  if (!shape) return std::make_unique<Replica>(std::move(*log), std::move(*remote));
+  auto replica =
+      OpenKeys(std::move(*log), std::move(*remote), RemoteLogDirOf(table, bucket), shape);
   if (!replica) return std::unexpected(replica.error().In("open keys of " + name));
   return replica;
+}
+
+Result<RemoteLog> Replicas::OpenRemoteLog(const meta::TableEntry& table, log::LogTablet& log) {
+  const model::TableBucket& bucket = log.bucket();
+  RemoteLog remote;
+  if (!started_) {  // a bucket that is made later has no past
+    STROM_ASSIGN(remote, LoadRemoteLog(bucket, *link_, files_));
+  }
+  if (remote) {
+    STROM_TRY(FollowRemoteLog(log, *remote, RemoteLogDirOf(table, bucket), files_));
+    return remote;
+  }
+  auto none = std::make_shared<model::RemoteLogManifest>();
+  none->path = table.info.path;
+  none->bucket = bucket;
+  for (const auto& [name, id] : table.partitions) {
+    if (id == bucket.partition_id) none->partition_name = name;
+  }
+  return none;
 }
 
 /// The keys as the store has them, and what the log knows more. A store that the log does not reach
 /// starts from a snapshot.
 Result<std::unique_ptr<Replica>> Replicas::OpenKeys(std::unique_ptr<log::LogTablet> log,
+                                                    RemoteLog remote,
+                                                    const std::string& remote_log_dir,
                                                     const Shape& shape) {
   const model::TableBucket bucket = log->bucket();
   STROM_ASSIGN(kv::KvStore* const store, KeyStore());
@@ -97,7 +126,8 @@ Result<std::unique_ptr<Replica>> Replicas::OpenKeys(std::unique_ptr<log::LogTabl
       snapshots.oldest_offset = handles.front().log_offset;
     }
   }
-  if (keys->log_offset() < log->start_offset()) {
+  const bool little_is_missing = keys->log_offset() > 0 && remote->Has(keys->log_offset());
+  if (keys->log_offset() < log->start_offset() && !little_is_missing) {
     LogWarn(
         "the keys of {} end at {}, before its log begins at {}: they are restored from a "
         "snapshot",
@@ -107,22 +137,38 @@ Result<std::unique_ptr<Replica>> Replicas::OpenKeys(std::unique_ptr<log::LogTabl
                                       bucket.partition_id, bucket.bucket)));
     STROM_TRY(reopen());
   }
-  if (keys->log_offset() < log->start_offset() || keys->log_offset() > log->end_offset()) {
+  const bool reached = keys->log_offset() >= log->start_offset() || remote->Has(keys->log_offset());
+  if (!reached || keys->log_offset() > log->end_offset()) {
     return Err(ErrorCode::kCorrupt, "the keys are at {}, the log has {} to {}", keys->log_offset(),
                log->start_offset(), log->end_offset());
   }
   keys->SetIds([this, id = bucket.table_id](int32_t column, int64_t count) {
     return link_->TakeColumnIds(id, column, count);
   });
-  STROM_TRY(CatchUp(*keys, *log));
-  auto replica = std::make_unique<Replica>(std::move(log), std::move(keys));
+  STROM_TRY(CatchUp(*keys, *log, *remote, remote_log_dir));
+  auto replica = std::make_unique<Replica>(std::move(log), std::move(remote), std::move(keys));
   replica->snapshots() = snapshots;
   return replica;
 }
 
-Status Replicas::CatchUp(kv::KvTablet& keys, log::LogTablet& log) {
+Status Replicas::CatchUp(kv::KvTablet& keys, log::LogTablet& log,
+                         const model::RemoteLogManifest& remote,
+                         const std::string& remote_log_dir) {
   constexpr int64_t kReadBytes = 4 << 20;
   constexpr size_t kHeldBytes = 32 << 20;
+  const auto apply = [&](const record::LogBatchView& batch) -> Status {
+    STROM_TRY(keys.Apply(batch));
+    if (keys.memory_bytes() < kHeldBytes) return {};
+    STROM_ASSIGN(const auto flush, log.MakeFlush());
+    STROM_TRY(flush.Run());
+    log.Flushed(flush);
+    const auto write = keys.MakeFlush();
+    STROM_TRY(write->Run());
+    keys.Flushed();
+    return {};
+  };
+  if (keys.log_offset() < log.start_offset())
+    STROM_TRY(VisitRemoteLog(files_, remote_log_dir, remote, keys.log_offset(), apply));
   while (keys.log_offset() < log.end_offset()) {
     STROM_ASSIGN(const SharedBytes part,
                  log.Read(keys.log_offset(), {kReadBytes, log.end_offset(), true}));
@@ -131,17 +177,10 @@ Status Replicas::CatchUp(kv::KvTablet& keys, log::LogTablet& log) {
     while (true) {
       STROM_ASSIGN(const auto batch, batches.Next());
       if (!batch) break;
-      STROM_TRY(keys.Apply(*batch));
+      STROM_TRY(apply(*batch));
     }
     if (keys.log_offset() == before)
       return Err(ErrorCode::kCorrupt, "the log cannot be read on from {}", before);
-    if (keys.memory_bytes() < kHeldBytes) continue;
-    STROM_ASSIGN(const auto flush, log.MakeFlush());
-    STROM_TRY(flush.Run());
-    log.Flushed(flush);
-    const auto write = keys.MakeFlush();
-    STROM_TRY(write->Run());
-    keys.Flushed();
   }
   return {};
 }
@@ -210,6 +249,7 @@ Status Replicas::Start(std::shared_ptr<const meta::ClusterView> view) {
     by_shard_[i].view_ = view;
   }
   clean_start_ = true;  // what is opened from here on is new
+  started_ = true;
   timers_.resize(shards_.count());
   for (size_t i = 0; i < shards_.count(); ++i) {
     shards_.at(i).Post([this, i] { StartTimers(i); });
@@ -263,7 +303,8 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
       const std::string dir = it->second->log().dir();
       const bool has_keys = it->second->kv() != nullptr;
       const std::string image_dir = ImageDirOf(*table, bucket);
-      const std::string remote_dir = RemoteKvDirOf(*table, bucket);
+      const std::string remote_kv_dir = RemoteKvDirOf(*table, bucket);
+      const std::string remote_log_dir = RemoteLogDirOf(*table, bucket);
       if (has_keys) {
         mine.kv_scans_.CloseAll(bucket);
         mine.kv_bytes_ -= it->second->kv()->memory_bytes();
@@ -273,15 +314,16 @@ void Replicas::ApplyOn(size_t shard, const std::shared_ptr<const meta::ClusterVi
         const std::lock_guard lock(mutex_);
         flushed_.erase(bucket);
       }
-      pool_.Post([this, dir, image_dir, remote_dir, bucket, has_keys] {
+      pool_.Post([this, dir, image_dir, remote_kv_dir, remote_log_dir, bucket, has_keys] {
         if (has_keys) {
           const auto store = KeyStore();
           const Status dropped =
               store ? (*store)->DropSpace(bucket) : std::unexpected(store.error());
           if (!dropped) LogWarn("{}", dropped.error().message);
           RemoveWithEmptyParents(image_dir, options_.data_dir);
-          RemoveWithEmptyParents(remote_dir, options_.remote_dir + "/kv");
+          RemoveWithEmptyParents(remote_kv_dir, options_.remote_dir + "/kv");
         }
+        RemoveWithEmptyParents(remote_log_dir, options_.remote_dir + "/log");
         RemoveWithEmptyParents(dir, options_.data_dir);
       });
     }
@@ -298,146 +340,6 @@ void Replicas::RemoveWithEmptyParents(const std::string& dir, const std::string&
     const auto rest = files_.List(parent);
     if (!rest || !rest->empty() || !files_.RemoveTree(parent)) break;
   }
-}
-
-void Replicas::StartTimers(size_t shard) {
-  runtime::Loop& loop = shards_.at(shard);
-  timers_[shard].flush = loop.After(options_.flush_interval, [this, shard] { FlushOn(shard); });
-  timers_[shard].retention =
-      loop.After(options_.retention_interval, [this, shard] { RetainOn(shard); });
-  timers_[shard].snapshots =
-      loop.After(options_.kv_snapshot_interval, [this, shard] { SnapshotOn(shard); });
-}
-
-void Replicas::FlushOn(size_t shard) {
-  struct Running {
-    model::TableBucket bucket;
-    std::optional<log::LogTablet::FlushJob> log;
-    std::optional<kv::KvTablet::FlushJob> keys;
-    std::optional<KvSnapshotJob> snapshot;  // of what the store has then
-    bool log_done = false;
-    Status result;
-
-    /// Keys follow only where their log is on the disk.
-    Status Run() {
-      if (log) STROM_TRY(log->Run());
-      log_done = true;
-      return keys ? keys->Run() : Status();
-    }
-  };
-  timers_[shard].flushing = true;
-  timers_[shard].flush.reset();
-  auto running = std::make_shared<std::vector<Running>>();
-  for (auto& [bucket, replica] : by_shard_[shard].replicas_) {
-    Running item;
-    item.bucket = bucket;
-    if (replica->log().needs_flush()) {
-      auto job = replica->log().MakeFlush();
-      if (!job) {
-        LogError("flush of {}: {}", bucket.ToString(), job.error().message);
-        continue;
-      }
-      item.log = std::move(*job);
-    }
-    if (replica->kv() != nullptr) item.keys = replica->kv()->MakeFlush();
-    if (replica->snapshots().wanted && !replica->snapshots().under_way) {
-      replica->snapshots().wanted = false;
-      replica->snapshots().under_way = true;
-      const meta::TableEntry& table = *by_shard_[shard].view_->Find(bucket.table_id);
-      KvSnapshotJob& job = item.snapshot.emplace();
-      job.bucket = bucket;
-      job.image_dir = ImageDirOf(table, bucket);
-      job.remote_dir = RemoteKvDirOf(table, bucket);
-      job.counts_rows = replica->kv()->row_count().has_value();
-      job.link = link_;
-      job.files = &files_;
-    }
-    if (item.log || item.keys || item.snapshot) running->push_back(std::move(item));
-  }
-  pool_.Post([this, shard, running] {
-    bool any = false;
-    for (Running& item : *running) {
-      item.result = item.Run();
-      if (!item.result)
-        LogError("flush of {}: {}", item.bucket.ToString(), item.result.error().message);
-      any = any || (item.log && item.log_done);
-      // Nobody else writes keys of the bucket before the owner hears of this.
-      if (item.snapshot) TakeSnapshot(shard, std::move(*item.snapshot));
-    }
-    if (any) {
-      {
-        const std::lock_guard lock(mutex_);
-        for (const Running& item : *running) {
-          if (item.log && item.log_done) flushed_[item.bucket] = item.log->end_offset;
-        }
-      }
-      if (const Status written = WriteCheckpoints(); !written)
-        LogError("checkpoint: {}", written.error().message);
-    }
-    shards_.at(shard).Post([this, shard, running] {
-      bool failed = false;
-      for (const Running& item : *running) {
-        failed = failed || !item.result;
-        Replica* const replica = by_shard_[shard].Find(item.bucket);
-        if (replica == nullptr) continue;
-        if (item.log && item.log_done) replica->log().Flushed(*item.log);
-        if (item.log && !item.log_done) replica->log().FlushFailed(item.result.error());
-        if (!item.keys) continue;
-        if (item.result) {
-          const size_t before = replica->kv()->memory_bytes();
-          replica->kv()->Flushed();
-          by_shard_[shard].kv_bytes_ -= before - replica->kv()->memory_bytes();
-        } else {
-          replica->kv()->FlushFailed();
-        }
-      }
-      timers_[shard].flushing = false;
-      timers_[shard].flush =
-          shards_.at(shard).After(options_.flush_interval, [this, shard] { FlushOn(shard); });
-      // After a failure there is nothing to wait for: writers hear of it.
-      AdmitWaiting(by_shard_[shard], failed);
-      if (!by_shard_[shard].waiting_for_memory_.empty() && !timers_[shard].flushing) FlushOn(shard);
-    });
-  });
-}
-
-void Replicas::SnapshotOn(size_t shard) {
-  bool any = false;
-  for (auto& [bucket, replica] : by_shard_[shard].replicas_) {
-    if (replica->kv() == nullptr) continue;
-    Replica::Snapshots& snapshots = replica->snapshots();
-    if (replica->kv()->log_offset() <= snapshots.newest_offset) continue;
-    snapshots.wanted = true;
-    any = true;
-  }
-  if (any && !timers_[shard].flushing) FlushOn(shard);
-  timers_[shard].snapshots =
-      shards_.at(shard).After(options_.kv_snapshot_interval, [this, shard] { SnapshotOn(shard); });
-}
-
-void Replicas::TakeSnapshot(size_t shard, KvSnapshotJob job) {
-  const auto finish = [this, shard, bucket = job.bucket](Result<KvSnapshotJob::Done> done) {
-    if (!done) LogWarn("snapshot of {}: {}", bucket.ToString(), done.error().message);
-    shards_.at(shard).Post([this, shard, bucket, done] {
-      Replica* const replica = by_shard_[shard].Find(bucket);
-      if (replica == nullptr) return;
-      Replica::Snapshots& snapshots = replica->snapshots();
-      snapshots.under_way = false;
-      if (!done) return;
-      snapshots.newest_offset = done->log_offset;
-      snapshots.oldest_offset = done->oldest_log_offset;
-    });
-  };
-  const auto store = KeyStore();
-  if (!store) return finish(std::unexpected(store.error()));
-  const auto state = (*store)->StateOf(job.bucket);
-  if (!state) return finish(std::unexpected(state.error()));  // the bucket is gone
-  const auto space = (*store)->OpenSpace(job.bucket);
-  if (!space) return finish(std::unexpected(space.error()));
-  job.state = *state;
-  job.rows = (*store)->NewCursor(*space, "");
-  auto shared = std::make_shared<KvSnapshotJob>(std::move(job));
-  pool_.Post([shared, finish] { finish(shared->Run()); });
 }
 
 template <class Write>
@@ -480,34 +382,6 @@ Status Replicas::PutMissing(ShardReplicas& shard, Replica& replica,
   return WithinMemory(shard, replica, [&] { return replica.PutMissing(keys, clock_.Now()); });
 }
 
-void Replicas::RetainOn(size_t shard) {
-  ShardReplicas& mine = by_shard_[shard];
-  const Millis now = clock_.Now();
-  for (auto& [bucket, replica] : mine.replicas_) {
-    replica->log().ExpireWriters(now - options_.writer_expiration.count());
-    const meta::TableEntry* table = mine.view_->Find(bucket.table_id);
-    if (table == nullptr || table->info.options.log_ttl_ms <= 0) continue;
-    int64_t limit = replica->high_watermark();
-    // Keys are built from a snapshot and the changelog from there.
-    if (replica->kv() != nullptr) limit = std::min(limit, replica->snapshots().oldest_offset);
-    if (table->info.options
-            .lake_enabled) {  // rows that the lake does not have yet are kept, however old
-      const auto lake = mine.view_->lakes.find(bucket.table_id);
-      const auto offset = lake == mine.view_->lakes.end() ? std::optional<int64_t>()
-                                                          : [&]() -> std::optional<int64_t> {
-        const auto it = lake->second->offsets.find(bucket);
-        return it == lake->second->offsets.end() ? std::optional<int64_t>() : it->second;
-      }();
-      limit = std::min(limit, offset.value_or(0));
-    }
-    const auto deleted = replica->log().DeleteExpired(now - table->info.options.log_ttl_ms, limit,
-                                                      options_.roll_active_segment);
-    if (!deleted) LogError("retention of {}: {}", bucket.ToString(), deleted.error().message);
-  }
-  timers_[shard].retention =
-      shards_.at(shard).After(options_.retention_interval, [this, shard] { RetainOn(shard); });
-}
-
 Status Replicas::WriteCheckpoints() {
   const std::lock_guard lock(mutex_);
   STROM_TRY(log::WriteCheckpoint(files_, options_.data_dir + kRecoveryPoints, flushed_));
@@ -547,16 +421,10 @@ void Replicas::AnnounceRows(model::TableId table_id, std::function<void()> on_ro
       ShardReplicas& mine = by_shard_[i];
       const meta::TableEntry* table = mine.view_->Find(table_id);
       if (table == nullptr) return;
-      const auto lake = mine.view_->lakes.find(table_id);
       for (const model::TableBucket& bucket : table->info.Buckets(table->partitions)) {
         Replica* const replica = mine.Find(bucket);
         if (replica == nullptr) continue;
-        int64_t from = 0;
-        if (lake != mine.view_->lakes.end()) {
-          const auto offset = lake->second->offsets.find(bucket);
-          if (offset != lake->second->offsets.end()) from = offset->second;
-        }
-        replica->Announce(from, on_rows);
+        replica->Announce(mine.view_->LakeOffset(bucket), on_rows);
       }
     });
   }

@@ -56,8 +56,10 @@ class Replicas {
     std::chrono::milliseconds writer_expiration{7LL * 86'400'000};
     bool roll_active_segment = true;
     int64_t kv_memory_bytes = 256 << 20;  // for the keys of all buckets together
-    std::string remote_dir;               // where key snapshots go
+    std::string remote_dir;               // where key snapshots and closed segments go
     std::chrono::milliseconds kv_snapshot_interval{600'000};
+    std::chrono::milliseconds remote_log_interval{60'000};  // 0: logs are not copied
+    size_t remote_log_segments_per_job = 5;
   };
 
   Replicas(runtime::Shards& shards, runtime::BlockingPool& pool, io::FileSystem& files,
@@ -101,6 +103,12 @@ class Replicas {
   /// once. Any thread; `on_rows` runs on a shard, and may run once for each of them.
   void AnnounceRows(model::TableId table, std::function<void()> on_rows);
 
+  /// Where the segments of a bucket's remote log lie, as readers are told.
+  std::string RemoteLogDirOf(const meta::TableEntry& table, const model::TableBucket& bucket) const;
+  /// Runs `work`, which may wait for files, in the pool.
+  void InPool(runtime::Loop::Work work) { pool_.Post(std::move(work)); }
+  io::FileSystem& files() { return files_; }
+
  private:
   /// "db/table-1[/partition-p2]", the same in all directories.
   static std::string FolderOf(const meta::TableEntry& table, const model::TableBucket& bucket);
@@ -113,12 +121,16 @@ class Replicas {
   /// `shape`: as ShapeOf says.
   Result<std::unique_ptr<Replica>> OpenReplica(const meta::TableEntry& table, const Shape& shape,
                                                const model::TableBucket& bucket);
-  Result<std::unique_ptr<Replica>> OpenKeys(std::unique_ptr<log::LogTablet> log,
-                                            const Shape& shape);
+  Result<std::unique_ptr<Replica>> OpenKeys(std::unique_ptr<log::LogTablet> log, RemoteLog remote,
+                                            const std::string& remote_log_dir, const Shape& shape);
+  /// The remote log of a bucket, of which `log` then is the continuation.
+  Result<RemoteLog> OpenRemoteLog(const meta::TableEntry& table, log::LogTablet& log);
   /// Replays what the log has beyond the keys.
-  static Status CatchUp(kv::KvTablet& keys, log::LogTablet& log);
+  Status CatchUp(kv::KvTablet& keys, log::LogTablet& log, const model::RemoteLogManifest& remote,
+                 const std::string& remote_log_dir);
   /// The store of all keys; opened with the first primary key table.
   Result<kv::KvStore*> KeyStore();
+  bool CopiesLogs() const { return options_.remote_log_interval.count() > 0; }
   /// Runs `write` on a replica with keys and keeps count of the rows in memory.
   size_t KvShare() const {  // of the rows in memory of one shard
     return static_cast<size_t>(options_.kv_memory_bytes) / 4 / by_shard_.size();
@@ -131,6 +143,11 @@ class Replicas {
   void FlushOn(size_t shard);
   void RetainOn(size_t shard);
   void SnapshotOn(size_t shard);
+  void CopyOn(size_t shard);
+  void StartCopy(size_t shard, RemoteLogJob job, int32_t local_segments);
+  /// Below this offset a bucket's rows may be given up once they are old enough.
+  static int64_t NeededFrom(const Replica& replica, const meta::TableEntry& table,
+                            const meta::ClusterView& view);
   /// Takes a snapshot of what the store has now; in the pool.
   void TakeSnapshot(size_t shard, KvSnapshotJob job);
   /// Removes a folder, and those above it up to `root` that are empty then; in the pool.
@@ -151,12 +168,14 @@ class Replicas {
     std::unique_ptr<runtime::Loop::Timer> flush;
     std::unique_ptr<runtime::Loop::Timer> retention;
     std::unique_ptr<runtime::Loop::Timer> snapshots;
+    std::unique_ptr<runtime::Loop::Timer> copies;
     bool flushing = false;
   };
   std::vector<Timers> timers_;
   // Read while opening.
   log::OffsetCheckpoint flushed_before_;
   bool clean_start_ = false;
+  bool started_ = false;
   std::mutex mutex_;  // guards flushed_ and the checkpoint file
   log::OffsetCheckpoint flushed_;
 };

@@ -155,6 +155,19 @@ Result<std::vector<model::KvSnapshotHandle>> MetaService::SnapshotsOf(
       [bucket](coordinator::Coordinator& coordinator) { return coordinator.KvSnapshots(bucket); });
 }
 
+Result<std::optional<model::RemoteLogHandle>> MetaService::RemoteLogOf(
+    const model::TableBucket& bucket) {
+  return Ask(
+      [bucket](coordinator::Coordinator& coordinator) { return coordinator.RemoteLog(bucket); });
+}
+
+Status MetaService::CommitRemoteLog(const model::TableBucket& bucket,
+                                    const model::RemoteLogHandle& handle) {
+  return Ask([=](coordinator::Coordinator& coordinator) {
+    return coordinator.CommitRemoteLog(bucket, handle);
+  });
+}
+
 void MetaService::Arm(model::TableId table) {
   replicas_.AnnounceRows(table, [this, table] {
     loop_.Post([this, table] {

@@ -69,6 +69,10 @@ class MetaService final : public replica::CoordinatorLink {
                                    const model::KvSnapshotHandle& handle) override;
   Result<std::vector<model::KvSnapshotHandle>> SnapshotsOf(
       const model::TableBucket& bucket) override;
+  Result<std::optional<model::RemoteLogHandle>> RemoteLogOf(
+      const model::TableBucket& bucket) override;
+  Status CommitRemoteLog(const model::TableBucket& bucket,
+                         const model::RemoteLogHandle& handle) override;
 
   /// Hands out the next table that is due, and arms it so that later rows are noticed.
   std::optional<coordinator::TieringSchedule::Assignment> TakeTieringTable();

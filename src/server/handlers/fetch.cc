@@ -92,9 +92,16 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
                              part.bucket.ToString() + " is not on this server"});
       return;
     }
-    auto records = ReadRecords(*table, *replica, table_request, wanted);
     answer.high_watermark = replica->high_watermark();
     answer.log_start_offset = 0;
+    const int64_t offset =
+        wanted.fetch_offset == kFromEarliest ? replica->start_offset() : wanted.fetch_offset;
+    if (offset < replica->log().start_offset() && replica->remote()->Has(offset)) {
+      answer.remote_log_fetch_info = WhereRemote(*table, *replica, offset);
+      urgent_ = true;
+      return;
+    }
+    auto records = ReadRecords(*table, *replica, table_request, wanted, offset);
     if (!records) {
       SetError(answer, records.error());
       urgent_ = true;
@@ -105,16 +112,35 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
     if (bytes_ < min_bytes_) replica->Wait(weak_from_this());
   }
 
+  /// The files that a reader finds the rows from `offset` on in.
+  wire::PbRemoteLogFetchInfo WhereRemote(const meta::TableEntry& table,
+                                         const replica::Replica& replica, int64_t offset) const {
+    constexpr size_t kMostSegments = 32;  // the reader asks again behind the last one
+    const model::RemoteLogManifest& remote = *replica.remote();
+    wire::PbRemoteLogFetchInfo info;
+    info.remote_log_tablet_dir = server_.replicas().RemoteLogDirOf(table, replica.log().bucket());
+    info.partition_name = remote.partition_name;
+    info.first_start_pos = 0;  // a batch begins there, and readers skip what is below their offset
+    const size_t first = remote.IndexOf(offset);
+    const size_t end = std::min(remote.segments.size(), first + kMostSegments);
+    for (size_t i = first; i < end; ++i) {
+      const model::RemoteLogSegment& segment = remote.segments[i];
+      info.remote_log_segments.push_back({segment.id, segment.start_offset, segment.end_offset,
+                                          static_cast<int32_t>(segment.bytes),
+                                          segment.max_timestamp});
+    }
+    return info;
+  }
+
   Result<SharedBytes> ReadRecords(const meta::TableEntry& table, replica::Replica& replica,
                                   const wire::PbFetchLogReqForTable& table_request,
-                                  const wire::PbFetchLogReqForBucket& wanted) const {
+                                  const wire::PbFetchLogReqForBucket& wanted,
+                                  int64_t offset) const {
     const bool follower = request_.follower_server_id >= 0;
     log::LogTablet::ReadLimits limits;
     limits.end_offset = follower ? replica.log().end_offset() : replica.high_watermark();
     limits.max_bytes = std::min<int64_t>(wanted.max_fetch_bytes, request_.max_bytes - bytes_);
     limits.at_least_one = bytes_ == 0;
-    const int64_t offset =
-        wanted.fetch_offset == kFromEarliest ? replica.log().start_offset() : wanted.fetch_offset;
     if (limits.max_bytes <= 0 && !limits.at_least_one) return SharedBytes();
     if (!table_request.projection_pushdown_enabled) return replica.log().Read(offset, limits);
     if (table.info.options.log_format != model::LogFormat::kArrow) {

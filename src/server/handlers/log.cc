@@ -76,10 +76,18 @@ void ProduceLog(Server& server, Call call) {
 
 namespace {
 
+/// A search by time that has to look into a file of the remote log.
+struct RemoteSearch {
+  std::string dir;
+  model::RemoteLogSegment segment;
+};
+
 Result<int64_t> OffsetOf(const wire::ListOffsetsRequest& request, replica::Replica& replica,
                          Millis now) {
   switch (request.offset_type) {
-    case 0: return replica.log().start_offset();
+    case 0:
+      return request.follower_server_id >= 0 ? replica.log().start_offset()
+                                             : replica.start_offset();
     case 1:
       return request.follower_server_id >= 0 ? replica.log().end_offset()
                                              : replica.high_watermark();
@@ -99,6 +107,20 @@ Result<int64_t> OffsetOf(const wire::ListOffsetsRequest& request, replica::Repli
   }
 }
 
+/// The remote segment that an answer to a search by time lies in, when it is not in the local log.
+std::optional<RemoteSearch> SearchRemote(const wire::ListOffsetsRequest& request, Server& server,
+                                         const Here& here) {
+  constexpr int32_t kByTimestamp = 2;
+  if (request.offset_type != kByTimestamp || !request.start_timestamp) return std::nullopt;
+  for (const model::RemoteLogSegment& segment : here.replica.remote()->segments) {
+    if (segment.first_offset() >= here.replica.log().start_offset()) break;
+    if (segment.max_timestamp < *request.start_timestamp) continue;
+    return RemoteSearch{server.replicas().RemoteLogDirOf(here.table, here.replica.log().bucket()),
+                        segment};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void ListOffsets(Server& server, Call call) {
@@ -113,30 +135,59 @@ void ListOffsets(Server& server, Call call) {
                        offsets->request.partition_id.value_or(model::kNoPartition), id});
   }
   offsets->response.buckets_resp.resize(buckets.size());
+  auto remote = std::make_shared<std::vector<std::optional<RemoteSearch>>>(buckets.size());
+  const auto answer_one = [offsets](size_t i, const Result<int64_t>& offset) {
+    wire::PbListOffsetsRespForBucket& answer = offsets->response.buckets_resp[i];
+    if (offset) {
+      answer.offset = *offset;
+    } else {
+      SetError(answer, offset.error());
+    }
+  };
   FanOut(
       server, home, buckets,
-      [offsets, buckets, &server](replica::ShardReplicas& shard, const std::vector<size_t>& items) {
+      [=, &server](replica::ShardReplicas& shard, const std::vector<size_t>& items) {
         for (const size_t i : items) {
-          wire::PbListOffsetsRespForBucket& answer = offsets->response.buckets_resp[i];
-          answer.bucket_id = buckets[i].bucket;
-          replica::Replica* const replica = shard.Find(buckets[i]);
-          const Result<int64_t> offset =
-              replica == nullptr ? Result<int64_t>(UnknownBucket(buckets[i]))
-                                 : OffsetOf(offsets->request, *replica, server.clock().Now());
-          if (offset) {
-            answer.offset = *offset;
-          } else {
-            SetError(answer, offset.error());
+          offsets->response.buckets_resp[i].bucket_id = buckets[i].bucket;
+          const auto here = FindHere(shard, buckets[i]);
+          if (!here) {
+            answer_one(i, std::unexpected(here.error()));
+            continue;
           }
+          (*remote)[i] = SearchRemote(offsets->request, server, *here);
+          if (!(*remote)[i])
+            answer_one(i, OffsetOf(offsets->request, here->replica, server.clock().Now()));
         }
       },
-      [offsets] { offsets->Reply(); });
+      [=, &server, &home] {
+        if (std::ranges::none_of(*remote, [](const auto& search) { return search.has_value(); }))
+          return offsets->Reply();
+        server.replicas().InPool([=, &server, &home] {
+          for (size_t i = 0; i < remote->size(); ++i) {
+            if (!(*remote)[i]) continue;
+            const RemoteSearch& search = *(*remote)[i];
+            const auto found =
+                replica::RemoteOffsetAt(server.replicas().files(), search.dir, search.segment,
+                                        *offsets->request.start_timestamp);
+            answer_one(i, found ? Result<int64_t>(found->value_or(search.segment.end_offset))
+                                : std::unexpected(found.error()));
+          }
+          home.Post([offsets] { offsets->Reply(); });
+        });
+      });
 }
 
 namespace {
 
 Result<SharedBytes> LastRows(replica::Replica& replica, int32_t limit) {
-  const int64_t from = std::max(replica.log().start_offset(), replica.high_watermark() - limit);
+  const int64_t from = std::max(replica.start_offset(), replica.high_watermark() - limit);
+  if (from < replica.log().start_offset()) {
+    return Err(ErrorCode::kLogOffsetOutOfRange,
+               "the last {} rows of {} begin in its remote log, and {} of them are here; scan the "
+               "table instead",
+               limit, replica.log().bucket().ToString(),
+               replica.high_watermark() - replica.log().start_offset());
+  }
   Bytes all;
   for (int64_t offset = from; offset < replica.high_watermark();) {
     constexpr int64_t kStep = 4 << 20;
@@ -177,7 +228,7 @@ Status ScanSome(replica::ShardReplicas& shard, const model::TableBucket& bucket,
 
 Result<int64_t> RowCount(const Here& here) {
   if (here.replica.kv() == nullptr)
-    return here.replica.high_watermark() - here.replica.log().start_offset();
+    return here.replica.high_watermark() - here.replica.start_offset();
   const auto count = here.replica.kv()->row_count();
   if (!count) {
     return Err(ErrorCode::kInvalidTable,
