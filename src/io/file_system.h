@@ -57,6 +57,9 @@ class FileSystem {
   virtual Status LinkNew(const std::string& from, const std::string& to) = 0;
   /// Waits until the names in a folder are on the disk.
   virtual Status SyncDirectory(const std::string& path) = 0;
+  /// Waits until everything that was written on the file system of `path`, names too, is on the
+  /// disk: cheaper than to wait for each of many files.
+  virtual Status SyncAll(const std::string& path) = 0;
 };
 
 /// The files of this machine.

@@ -146,16 +146,18 @@ class LocalFileSystem final : public FileSystem {
     if (::link(from.c_str(), to.c_str()) != 0) return IoError("create", to);
     return {};
   }
-  Status SyncDirectory(const std::string& path) override {
+  Status SyncDirectory(const std::string& path) override { return SyncBy(::fsync, path); }
+  Status SyncAll(const std::string& path) override { return SyncBy(::syncfs, path); }
+
+ private:
+  static Status SyncBy(int (*sync)(int), const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return IoError("open", path);
-    const int result = ::fsync(fd);
+    const int result = sync(fd);
     ::close(fd);
     if (result != 0) return IoError("sync", path);
     return {};
   }
-
- private:
   static Result<std::unique_ptr<File>> Open(const std::string& path, int flags) {
     constexpr int kMode = 0644;
     const int fd = ::open(path.c_str(), flags, kMode);

@@ -12,6 +12,10 @@ namespace {
 using record::LogBatches;
 using record::LogBatchView;
 
+/// So much is read again of a bucket after a crash, to know its writers; a snapshot with each flush
+/// would create and remove a file for every bucket, again and again.
+constexpr int64_t kSnapshotBytes = 256 << 10;
+
 constexpr size_t kStampBytes =
     LogBatchView::kCrcAt;  // base offset, length, magic, timestamp: all before the checksum
 
@@ -65,6 +69,7 @@ Status LogTablet::LoadSegments() {
   const int64_t replay_from = std::max<int64_t>(snapshot_offset, 0);
   const auto remember = [this](const LogBatchView& batch) {
     writers_.Remember(batch, batch.base_offset(), batch.timestamp());
+    bytes_since_snapshot_ += static_cast<int64_t>(batch.bytes().size());
   };
 
   for (size_t i = 0; i < segments_.size(); ++i) {
@@ -177,6 +182,7 @@ Result<LogTablet::Appended> LogTablet::Append(ByteView bytes, Millis now) {
   }
   end_offset_ = next;
   max_timestamp_ = timestamp;
+  bytes_since_snapshot_ += appended.bytes;
   return appended;
 }
 
@@ -294,14 +300,6 @@ int64_t LogTablet::bytes() const {
   return total;
 }
 
-Status LogTablet::FlushJob::Run() const {
-  for (const Segment::Flush& segment : segments) STROM_TRY(segment.Run());
-  for (const WriterSnapshot& snapshot : snapshots)
-    STROM_TRY(io::WriteFileAtomically(*files, snapshot.path, snapshot.content));
-  for (const std::string& path : obsolete) STROM_TRY(files->Remove(path));
-  return {};
-}
-
 bool LogTablet::needs_flush() const {
   return std::ranges::any_of(segments_, [](const auto& segment) { return segment->dirty(); });
 }
@@ -322,7 +320,7 @@ void LogTablet::FlushFailed(const Error& error) {
   sync_failed_ = true;
 }
 
-Result<LogTablet::FlushJob> LogTablet::MakeFlush() {
+Result<FlushJob> LogTablet::MakeFlush(FlushKind kind) {
   if (sync_failed_) {
     return Err(ErrorCode::kLogStorage,
                "{} was not synced, rows after offset {} may be lost; check the disk of {} and "
@@ -331,25 +329,25 @@ Result<LogTablet::FlushJob> LogTablet::MakeFlush() {
   }
   FlushJob job;
   job.files = &files_;
+  job.dir = options_.dir;
   job.end_offset = end_offset_;
   for (const auto& segment : segments_) {
     if (!segment->dirty()) continue;
     STROM_ASSIGN(Segment::Flush flush, segment->MakeFlush());
     job.segments.push_back(std::move(flush));
   }
-  if (directory_made_) {
-    const auto add = [&](int64_t offset, std::string content) {
-      job.snapshots.push_back({offset,
-                               options_.dir + "/" + FileNameOf(offset, kWriterSnapshotSuffix),
-                               std::move(content)});
-    };
-    for (const auto& [offset, content] : writers_at_) add(offset, content);
-    if (!writers_at_.contains(end_offset_)) add(end_offset_, writers_.ToJson());
-    for (const std::string& old : SnapshotNames()) {
-      const int64_t offset = *OffsetInName(old, kWriterSnapshotSuffix);
-      const bool wanted = offset == end_offset_ || IsSegmentBase(offset);
-      if (!wanted) job.obsolete.push_back(options_.dir + "/" + old);
-    }
+  const auto add = [&](int64_t offset, std::string content) {
+    job.snapshots.push_back({offset, options_.dir + "/" + FileNameOf(offset, kWriterSnapshotSuffix),
+                             std::move(content)});
+  };
+  for (const auto& [offset, content] : writers_at_) add(offset, content);
+  const int64_t enough = kind == FlushKind::kFinal ? 1 : kSnapshotBytes;
+  if (bytes_since_snapshot_ < enough) return job;
+  if (!writers_at_.contains(end_offset_)) add(end_offset_, writers_.ToJson());
+  for (const std::string& old : SnapshotNames()) {
+    const int64_t offset = *OffsetInName(old, kWriterSnapshotSuffix);
+    const bool wanted = offset == end_offset_ || IsSegmentBase(offset);
+    if (!wanted) job.obsolete.push_back(options_.dir + "/" + old);
   }
   return job;
 }
@@ -425,6 +423,7 @@ Status LogTablet::StartAt(int64_t offset, const std::string& writers) {
   flushed_offset_ = offset;
   writers_ = std::move(restored);
   writers_at_.clear();
+  bytes_since_snapshot_ = 0;
   hints_ = {};
   STROM_TRY(io::WriteFileAtomically(
       files_, options_.dir + "/" + FileNameOf(offset, kWriterSnapshotSuffix), writers_.ToJson()));
@@ -432,7 +431,7 @@ Status LogTablet::StartAt(int64_t offset, const std::string& writers) {
 }
 
 Status LogTablet::Close() {
-  STROM_ASSIGN(const FlushJob job, MakeFlush());
+  STROM_ASSIGN(const FlushJob job, MakeFlush(FlushKind::kFinal));
   if (const Status flushed = job.Run(); !flushed) {
     FlushFailed(flushed.error());
     return flushed;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "io/file_system.h"
+#include "log/flush_job.h"
 #include "log/segment.h"
 #include "log/writer_state.h"
 #include "model/ids.h"
@@ -87,24 +88,15 @@ class LogTablet {
   const model::TableBucket& bucket() const { return options_.bucket; }
   const std::string& dir() const { return options_.dir; }
 
-  /// A flush as a value: Run() waits for the disk, on any thread; tell the tablet with Flushed() or
-  /// FlushFailed() before the next one is made. Errors of Run: as Segment::Flush.
-  struct FlushJob {
-    std::vector<Segment::Flush> segments;
-    int64_t end_offset = 0;
-    struct WriterSnapshot {
-      int64_t offset = 0;
-      std::string path;
-      std::string content;
-    };
-    std::vector<WriterSnapshot> snapshots;
-    std::vector<std::string> obsolete;  // older ones
-    io::FileSystem* files = nullptr;
-    Status Run() const;
-  };
+  // A flush waits for the disk, on any thread; the tablet is told with Flushed() or FlushFailed()
+  // before the next one is made.
   bool needs_flush() const;
-  /// Errors: kIo; kLogStorage once a sync of the log has failed.
-  Result<FlushJob> MakeFlush();
+  /// A final flush leaves files from which the next Open needs no recovery; others do with what
+  /// makes that recovery short. Errors: kIo; kLogStorage once a sync of the log has failed.
+  enum class FlushKind { kPeriodic, kFinal };
+  Result<FlushJob> MakeFlush(FlushKind kind = FlushKind::kPeriodic);
+  /// Whether a final flush would do anything.
+  bool needs_final_flush() const { return needs_flush() || bytes_since_snapshot_ > 0; }
   void Flushed(const FlushJob& job);
   /// After a failed sync of the log nothing is appended or flushed any more.
   void FlushFailed(const Error& error);
@@ -132,7 +124,7 @@ class LogTablet {
 
   void ExpireWriters(Millis before) { writers_.Expire(before); }
 
-  /// Flushes and leaves files from which the next Open needs no recovery.
+  /// Makes and runs a final flush.
   Status Close();
 
  private:
@@ -163,8 +155,9 @@ class LogTablet {
   /// Writers at the beginning of segments, not yet on the disk: where a segment begins is known for
   /// as long as it lives, and goes with the one before to the remote directory.
   std::map<int64_t, std::string> writers_at_;
-  bool broken_ = false;       // an append failed
-  bool sync_failed_ = false;  // and what was appended before may be lost
+  int64_t bytes_since_snapshot_ = 0;  // of batches that the newest writer snapshot does not know
+  bool broken_ = false;               // an append failed
+  bool sync_failed_ = false;          // and what was appended before may be lost
   bool directory_made_ = false;
   /// Where recent reads ended: sequential readers go on there without a search.
   struct Hint {

@@ -315,6 +315,52 @@ TEST(LogTablet, AFailedFlushIsDoneAgainUnlessTheLogWasNotSynced) {
   EXPECT_GT(refused, 1);
 }
 
+// Many logs that wait for the disk together: what was reported as flushed survives a loss of power,
+// whatever write failed; a failed wait is every log's failure.
+TEST(LogTablet, FlushesOfManyLogsAreAsSafeAsOne) {
+  constexpr size_t kLogs = 20;
+  int refused = 0;
+  for (int nth = 0;; nth += 3) {
+    FaultyFileSystem files;
+    const auto options_of = [](size_t i) {
+      LogTablet::Options options = TestOptions();
+      options.dir = fmt::format("/data/t-1/log-{}", i);
+      return options;
+    };
+    std::vector<std::unique_ptr<LogTablet>> logs;
+    std::vector<FlushJob> jobs;
+    std::vector<const FlushJob*> pointers;
+    for (size_t i = 0; i < kLogs; ++i) {
+      logs.push_back(MustOpen(files, options_of(i)));
+      for (int32_t n = 0; n < 5; ++n)
+        ASSERT_THAT(logs[i]->Append(MakeBatch(2, 7, n), kNow), IsOk());
+      auto job = logs[i]->MakeFlush();
+      ASSERT_THAT(job, IsOk());
+      jobs.push_back(std::move(*job));
+    }
+    for (const FlushJob& job : jobs) pointers.push_back(&job);
+    files.FailFrom(nth);
+    const std::vector<Status> results = RunFlushes(files, "/data", pointers);
+    const bool fired = files.fired();
+    files.Crash();
+    const bool lost = std::ranges::any_of(results, [](const Status& result) {
+      return !result && result.error().code == ErrorCode::kLogStorage;
+    });
+    if (lost) ++refused;
+    for (size_t i = 0; i < kLogs; ++i) {
+      if (lost) EXPECT_THAT(results[i], IsError(ErrorCode::kLogStorage)) << nth;
+      LogTablet::Options options = options_of(i);
+      options.flushed_offset = results[i] ? jobs[i].end_offset : 0;
+      const auto log = MustOpen(files, options);
+      if (!results[i]) continue;
+      EXPECT_EQ(log->end_offset(), 10) << nth;
+      EXPECT_TRUE(log->Append(MakeBatch(2, 7, 4), kNow)->duplicate) << nth;
+    }
+    if (!fired) break;
+  }
+  EXPECT_GT(refused, 0);
+}
+
 // Power goes at any moment with any part of the unsynced tail on the disk: what was flushed is
 // there, the rest is whole batches.
 TEST(LogTablet, SurvivesALossOfPowerAtAnyTornByte) {

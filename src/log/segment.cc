@@ -238,20 +238,32 @@ Result<std::optional<int64_t>> Segment::OffsetAt(Millis timestamp) const {
 }
 
 Status Segment::Flush::Index::Write(io::FileSystem& in) const {
+  if (entries == 0) return {};  // small segments need no file for it
   STROM_ASSIGN(const auto file, in.OpenForAppend(path));
   if (file->size() < position)
     return Err(ErrorCode::kCorrupt, "{} has {} of {} bytes", path, file->size(), position);
   // An earlier try may have left a part.
   if (file->size() > position) STROM_TRY(file->Truncate(position));
-  if (!bytes.empty()) STROM_TRY(file->Append(bytes));
+  if (bytes.empty()) return {};
+  return file->Append(bytes);
+}
+
+Status Segment::Flush::Index::Sync(io::FileSystem& in) const {
+  if (entries == 0) return {};
+  STROM_ASSIGN(const auto file, in.OpenForAppend(path));
   return file->Sync();
 }
 
-Status Segment::Flush::Run() const {
-  if (const Status synced = log->Sync(); !synced)
-    return Err(ErrorCode::kLogStorage, "{}", synced.error().message);
+Status Segment::Flush::Write() const {
   STROM_TRY(index.Write(*files));
   return time_index.Write(*files);
+}
+
+Status Segment::Flush::Sync() const {
+  if (const Status synced = log->Sync(); !synced)
+    return Err(ErrorCode::kLogStorage, "{}", synced.error().message);
+  STROM_TRY(index.Sync(*files));
+  return time_index.Sync(*files);
 }
 
 Result<Segment::Flush> Segment::MakeFlush() const {
@@ -259,6 +271,7 @@ Result<Segment::Flush> Segment::MakeFlush() const {
   flush.files = &files_;
   flush.base_offset = base_;
   flush.size = size_;
+  flush.first = synced_size_ == 0;
   STROM_ASSIGN(flush.log, Log());
   STROM_TRY(LoadIndexes());
   const auto after = [](const auto& entries, size_t done) {

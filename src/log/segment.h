@@ -71,16 +71,21 @@ class Segment {
       int64_t position = 0;  // where `bytes` belong
       Bytes bytes;
       Status Write(io::FileSystem& in) const;
+      Status Sync(io::FileSystem& in) const;
     };
     io::FileSystem* files = nullptr;
     std::shared_ptr<io::File> log;
     int64_t base_offset = 0;
-    int64_t size = 0;  // of the log, synced afterwards
+    int64_t size = 0;    // of the log, synced afterwards
+    bool first = false;  // the files may be new
     Index index;
     Index time_index;
-    /// Errors: kLogStorage when the log itself could not be synced: what was written since the last
-    /// sync may be lost, and a later one that succeeds says nothing about it. kIo otherwise.
-    Status Run() const;
+    /// Brings the indexes to their files. Errors: kIo.
+    Status Write() const;
+    /// Waits for the disk. Errors: kLogStorage when the log itself could not be synced: what was
+    /// written since the last sync may be lost, and a later one that succeeds says nothing about
+    /// it. kIo otherwise.
+    Status Sync() const;
   };
   bool dirty() const { return synced_size_ != size_; }
   Result<Flush> MakeFlush() const;

@@ -81,8 +81,7 @@ Result<RemoteLogManifest> RemoteLogManifestFromJson(const std::string& text) {
   STROM_ASSIGN(manifest.bucket.table_id, JsonInt(json, "table_id"));
   manifest.bucket.partition_id = JsonOr<int64_t>(json, "partition_id", kNoPartition);
   manifest.bucket.bucket = JsonOr<int32_t>(json, "bucket_id", 0);
-  STROM_TRY(
-      ReadOptional(json, "highest_copied_end_offset", manifest.highest_copied_end_offset));
+  STROM_TRY(ReadOptional(json, "highest_copied_end_offset", manifest.highest_copied_end_offset));
   const auto list = json.find("remote_log_segments");
   if (list == json.end() || !list->is_array())
     return Err(ErrorCode::kCorrupt, "{}: it has no list of segments", kWhat);

@@ -12,6 +12,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/table_builder.h>
 #include <arrow/type.h>
+#include <arrow/util/byte_size.h>
 #include <arrow/util/compression.h>
 #include <arrow/util/decimal.h>
 
@@ -247,7 +248,10 @@ Result<Bytes> EncodeArrowMessage(const arrow::RecordBatch& batch,
                                  const ArrowCompression& compression) {
   arrow::ipc::IpcWriteOptions options = arrow::ipc::IpcWriteOptions::Defaults();
   options.use_threads = false;
-  if (compression.type != "NONE") {
+  // A batch of a few rows would only grow, at the price of a compressor for each buffer.
+  constexpr int64_t kWorthwhileBytes = 512;
+  const bool large = arrow::util::TotalBufferSize(batch) >= kWorthwhileBytes;
+  if (compression.type != "NONE" && large) {
     const bool zstd = compression.type == "ZSTD";
     auto codec = arrow::util::Codec::Create(
         zstd ? arrow::Compression::ZSTD : arrow::Compression::LZ4_FRAME,

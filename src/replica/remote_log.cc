@@ -42,8 +42,8 @@ std::optional<RemoteLogJob> RemoteLogJob::Plan(const LogTablet& log, const Remot
     if (job.copies.size() == most) break;
     job.copies.push_back(segment);
   }
-  const bool follows = all_gone || job.copies.empty() ||
-                       job.copies.front().base_offset == now->end_offset();
+  const bool follows =
+      all_gone || job.copies.empty() || job.copies.front().base_offset == now->end_offset();
   if (!follows) {
     LogWarn("the remote log of {} ends at {}, the local one begins at {}: nothing is copied",
             log.bucket().ToString(), now->end_offset(), job.copies.front().base_offset);
@@ -102,7 +102,12 @@ Result<RemoteLogSegment> RemoteLogJob::Copy(const LogTablet::ClosedSegment& segm
     STROM_TRY(io::CopyOrLink(*files, log_dir + rows, folder + rows));
     for (const char* suffix : {log::kIndexSuffix, log::kTimeIndexSuffix}) {
       const std::string index = file(segment.base_offset, suffix);
-      STROM_TRY(io::CopyFile(*files, log_dir + index, folder + index));
+      STROM_ASSIGN(const bool exists, files->Exists(log_dir + index));
+      if (exists) {
+        STROM_TRY(io::CopyFile(*files, log_dir + index, folder + index));
+      } else {  // a small segment has none here
+        STROM_TRY(files->OpenForAppend(folder + index));
+      }
     }
     const std::string writers = file(segment.end_offset, log::kWriterSnapshotSuffix);
     STROM_TRY(io::CopyFile(*files, log_dir + writers, folder + writers));
@@ -179,9 +184,10 @@ Status FollowRemoteLog(LogTablet& log, const RemoteLogManifest& remote,
   LogWarn("the log of {} ends at {}, its remote log at {}: it goes on from there",
           log.bucket().ToString(), log.end_offset(), remote.end_offset());
   const RemoteLogSegment& last = remote.segments.back();
-  STROM_ASSIGN(const Bytes writers,
-               io::ReadWholeFile(files, FolderOf(remote_dir, last) + "/" +
-                                            FileNameOf(last.end_offset, log::kWriterSnapshotSuffix)));
+  STROM_ASSIGN(
+      const Bytes writers,
+      io::ReadWholeFile(files, FolderOf(remote_dir, last) + "/" +
+                                   FileNameOf(last.end_offset, log::kWriterSnapshotSuffix)));
   return log.StartAt(remote.end_offset(), writers);
 }
 

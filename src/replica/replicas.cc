@@ -388,17 +388,44 @@ Status Replicas::WriteCheckpoints() {
   return log::WriteCheckpoint(files_, options_.data_dir + kHighWatermarks, flushed_);
 }
 
+void Replicas::CloseLogs(ShardReplicas& shard, Status& result) {
+  std::vector<log::LogTablet*> logs;
+  std::vector<log::FlushJob> jobs;
+  const auto failed = [&](const log::LogTablet& log, const Error& error) {
+    LogError("close of {}: {}", log.bucket().ToString(), error.message);
+    result = std::unexpected(error);
+  };
+  for (auto& [bucket, replica] : shard.replicas_) {
+    log::LogTablet& log = replica->log();
+    if (!log.needs_final_flush()) continue;
+    auto job = log.MakeFlush(log::LogTablet::FlushKind::kFinal);
+    if (!job) {
+      failed(log, job.error());
+      continue;
+    }
+    logs.push_back(&log);
+    jobs.push_back(std::move(*job));
+  }
+  std::vector<const log::FlushJob*> pointers;
+  for (const log::FlushJob& job : jobs) pointers.push_back(&job);
+  const std::vector<Status> results = log::RunFlushes(files_, options_.data_dir, pointers);
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    if (results[i]) {
+      logs[i]->Flushed(jobs[i]);
+    } else {
+      failed(*logs[i], results[i].error());
+    }
+  }
+}
+
 Status Replicas::Close() {
   timers_.clear();
   Status result;
   for (ShardReplicas& shard : by_shard_) {
     shard.kv_scans_ = KvScans();
     shard.waiting_for_memory_.clear();
+    CloseLogs(shard, result);
     for (auto& [bucket, replica] : shard.replicas_) {
-      if (const Status closed = replica->log().Close(); !closed) {
-        LogError("close of {}: {}", bucket.ToString(), closed.error().message);
-        result = closed;
-      }
       flushed_[bucket] = replica->log().flushed_offset();
       const auto keys = replica->kv() == nullptr ? std::nullopt : replica->kv()->MakeFlush();
       if (!keys) continue;

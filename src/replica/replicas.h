@@ -153,6 +153,8 @@ class Replicas {
   /// Removes a folder, and those above it up to `root` that are empty then; in the pool.
   void RemoveWithEmptyParents(const std::string& dir, const std::string& root);
   void StartTimers(size_t shard);
+  /// Flushes the logs of a shard for good; `result` is the last failure, if any.
+  void CloseLogs(ShardReplicas& shard, Status& result);
   Status WriteCheckpoints();
 
   runtime::Shards& shards_;

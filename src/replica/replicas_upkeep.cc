@@ -20,18 +20,11 @@ void Replicas::StartTimers(size_t shard) {
 void Replicas::FlushOn(size_t shard) {
   struct Running {
     model::TableBucket bucket;
-    std::optional<log::LogTablet::FlushJob> log;
+    std::optional<log::FlushJob> log;
     std::optional<kv::KvTablet::FlushJob> keys;
     std::optional<KvSnapshotJob> snapshot;  // of what the store has then
     bool log_done = false;
     Status result;
-
-    /// Keys follow only where their log is on the disk.
-    Status Run() {
-      if (log) STROM_TRY(log->Run());
-      log_done = true;
-      return keys ? keys->Run() : Status();
-    }
   };
   timers_[shard].flushing = true;
   timers_[shard].flush.reset();
@@ -63,9 +56,18 @@ void Replicas::FlushOn(size_t shard) {
     if (item.log || item.keys || item.snapshot) running->push_back(std::move(item));
   }
   pool_.Post([this, shard, running] {
+    std::vector<const log::FlushJob*> logs;
+    for (const Running& item : *running) {
+      if (item.log) logs.push_back(&*item.log);
+    }
+    auto synced = log::RunFlushes(files_, options_.data_dir, logs);
     bool any = false;
-    for (Running& item : *running) {
-      item.result = item.Run();
+    for (size_t i = 0, next = 0; i < running->size(); ++i) {
+      Running& item = (*running)[i];
+      if (item.log) item.result = std::move(synced[next++]);
+      item.log_done = item.result.has_value();
+      // Keys follow only where their log is on the disk.
+      if (item.log_done && item.keys) item.result = item.keys->Run();
       if (!item.result)
         LogError("flush of {}: {}", item.bucket.ToString(), item.result.error().message);
       any = any || (item.log && item.log_done);
@@ -196,8 +198,8 @@ void Replicas::CopyOn(size_t shard) {
     replica->copies().under_way = true;
     StartCopy(shard, std::move(*job), options.local_segments);
   }
-  timers_[shard].copies = shards_.at(shard).After(options_.remote_log_interval,
-                                                  [this, shard] { CopyOn(shard); });
+  timers_[shard].copies =
+      shards_.at(shard).After(options_.remote_log_interval, [this, shard] { CopyOn(shard); });
 }
 
 void Replicas::StartCopy(size_t shard, RemoteLogJob job, int32_t local_segments) {
@@ -212,8 +214,8 @@ void Replicas::StartCopy(size_t shard, RemoteLogJob job, int32_t local_segments)
       if (!done) return;
       replica->SetRemote(*done);
       if ((*done)->empty()) return;
-      const auto deleted = replica->log().DeleteCopied(static_cast<size_t>(local_segments),
-                                                       (*done)->end_offset());
+      const auto deleted =
+          replica->log().DeleteCopied(static_cast<size_t>(local_segments), (*done)->end_offset());
       if (!deleted) LogError("retention of {}: {}", bucket.ToString(), deleted.error().message);
     });
   });

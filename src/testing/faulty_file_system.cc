@@ -153,4 +153,10 @@ Status FaultyFileSystem::SyncDirectory(const std::string&) {
   return faults_->Count();
 }
 
+Status FaultyFileSystem::SyncAll(const std::string&) {
+  STROM_TRY(faults_->Count());
+  for (auto& [path, content] : files_) content->synced = content->bytes.size();
+  return {};
+}
+
 }  // namespace strom::testing

@@ -39,6 +39,7 @@ class FaultyFileSystem final : public io::FileSystem {
   Status Replace(const std::string& from, const std::string& to) override;
   Status LinkNew(const std::string& from, const std::string& to) override;
   Status SyncDirectory(const std::string& path) override;
+  Status SyncAll(const std::string& path) override;
 
  private:
   struct Content {
