@@ -12,6 +12,7 @@
 #include "kv/snapshot_image.h"
 #include "record/arrow_batch.h"
 #include "testing/matchers.h"
+#include "testing/temp_dir.h"
 #include "testing/vectors.h"
 
 namespace strom::kv {
@@ -23,20 +24,9 @@ using record::Row;
 using record::Value;
 using testing::IsError;
 using testing::IsOk;
+using testing::TempDir;
 
 const model::TableBucket kBucket{7, model::kNoPartition, 0};
-
-class TempDir {
- public:
-  TempDir() : path_(::testing::TempDir() + "strom-kv-" + NewUuid()) {}
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  const std::string path_;
-};
 
 model::Column ColumnOf(const std::string& name, model::DataType type, int32_t id) {
   return {name, std::move(type), std::nullopt, std::nullopt, id};

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -75,6 +76,17 @@ class LakeTable {
   /// Returns its id. Errors: kConflict (gave up after losing the race too often), kOutcomeUnknown,
   /// kIo.
   virtual Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) = 0;
+  /// Rewrites small and overlapping files into fewer, as one more snapshot that names
+  /// `offsets_path`; returns its id, or nothing when there was nothing to gain. `beat` is called
+  /// now and then; its error ends the work without a trace. Errors: kConflict (somebody else
+  /// changed the same files), kOutcomeUnknown, kIo.
+  virtual Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
+                                                 const std::function<Status()>& beat) = 0;
+  /// Removes snapshots that the table's own options keep no longer, and the files that only they
+  /// have; never `registered` or later ones. Returns how many went. Errors: kIo, kCorrupt,
+  /// kInvalidConfig.
+  virtual Result<int64_t> ExpireSnapshots(int64_t registered, Millis now) = 0;
+
   /// Removes files that will never be committed.
   virtual void Discard(const LakeFiles& files) = 0;
 

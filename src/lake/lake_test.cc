@@ -116,10 +116,11 @@ RC_GTEST_PROP(AvroFile, NoBytesMakeTheReaderLeaveItsBounds,
 TEST(PaimonCommit, SnapshotsFollowEachOtherAndCountRows) {
   FaultyFileSystem disk;
   const PaimonFiles files(disk, kDir);
-  EXPECT_EQ(*CommitFiles(files, Schema(), {Entry("a", "x", 10)}, {}, "offsets-1"), 1);
+  EXPECT_EQ(*CommitFiles(files, Schema(), {{Entry("a", "x", 10)}, {}, "offsets-1"}), 1);
   EXPECT_EQ(
-      *CommitFiles(files, Schema(), {Entry("b", "y", 5), Entry("c", "x", 1)}, {}, "offsets-2"), 2);
-  EXPECT_EQ(*CommitFiles(files, Schema(), {}, {}, "offsets-3"), 3)
+      *CommitFiles(files, Schema(), {{Entry("b", "y", 5), Entry("c", "x", 1)}, {}, "offsets-2"}),
+      2);
+  EXPECT_EQ(*CommitFiles(files, Schema(), {{}, {}, "offsets-3"}), 3)
       << "a round without rows still names its offsets";
   EXPECT_EQ(LiveFiles(files), (std::vector<std::string>{"a", "b", "c"}));
   const Snapshot last = *files.ReadSnapshot(3);
@@ -131,7 +132,7 @@ TEST(PaimonCommit, SnapshotsFollowEachOtherAndCountRows) {
 TEST(PaimonCommit, WhoLosesTheRaceCommitsOnTopOfTheWinner) {
   FaultyFileSystem disk;
   const PaimonFiles files(disk, kDir);
-  ASSERT_THAT(CommitFiles(files, Schema(), {Entry("a", "x", 10)}, {}, "o"), IsOk());
+  ASSERT_THAT(CommitFiles(files, Schema(), {{Entry("a", "x", 10)}, {}, "o"}), IsOk());
   // Somebody else's snapshot 2 appears, and the hint still says 1.
   Snapshot other = *files.ReadSnapshot(1);
   other.id = 2;
@@ -139,7 +140,7 @@ TEST(PaimonCommit, WhoLosesTheRaceCommitsOnTopOfTheWinner) {
   ASSERT_THAT(io::WriteFileAtomically(disk, std::string(kDir) + "/snapshot/LATEST", "1"), IsOk());
   EXPECT_THAT(files.CreateSnapshot(other), IsError(ErrorCode::kAlreadyExists))
       << "never overwritten";
-  EXPECT_EQ(*CommitFiles(files, Schema(), {Entry("b", "x", 1)}, {}, "o"), 3);
+  EXPECT_EQ(*CommitFiles(files, Schema(), {{Entry("b", "x", 1)}, {}, "o"}), 3);
   EXPECT_EQ(LiveFiles(files), (std::vector<std::string>{"a", "b"}));
 }
 
@@ -150,7 +151,7 @@ TEST(PaimonCommit, ManyCommitsKeepEveryFileAndFewManifests) {
   for (int i = 0; i < 100; ++i) {
     expected.push_back(fmt::format("f{:03}", i));
     ASSERT_THAT(CommitFiles(files, Schema(),
-                            {Entry(expected.back(), "p" + std::to_string(i % 3), 1)}, {}, "o"),
+                            {{Entry(expected.back(), "p" + std::to_string(i % 3), 1)}, {}, "o"}),
                 IsOk());
   }
   EXPECT_EQ(LiveFiles(files), expected);
@@ -165,9 +166,9 @@ TEST(PaimonCommit, SurvivesTheFailureOfEachWrite) {
   for (int nth = 0; nth < 40; ++nth) {
     FaultyFileSystem disk;
     const PaimonFiles files(disk, kDir);
-    ASSERT_THAT(CommitFiles(files, Schema(), {Entry("a", "x", 10)}, {}, "o"), IsOk());
+    ASSERT_THAT(CommitFiles(files, Schema(), {{Entry("a", "x", 10)}, {}, "o"}), IsOk());
     disk.FailFrom(nth);
-    const auto second = CommitFiles(files, Schema(), {Entry("b", "x", 5)}, {}, "p");
+    const auto second = CommitFiles(files, Schema(), {{Entry("b", "x", 5)}, {}, "p"});
     const bool fired = disk.fired();
     disk.FailFrom(-1);
     const auto live = LiveFiles(files);
@@ -176,7 +177,7 @@ TEST(PaimonCommit, SurvivesTheFailureOfEachWrite) {
     if (second) {
       EXPECT_TRUE(there) << nth;
     }
-    const auto third = CommitFiles(files, Schema(), {Entry("c", "x", 1)}, {}, "q");
+    const auto third = CommitFiles(files, Schema(), {{Entry("c", "x", 1)}, {}, "q"});
     ASSERT_THAT(third, IsOk()) << nth;
     EXPECT_EQ(LiveFiles(files).size(), there ? 3U : 2U) << nth;
     if (!fired) return;

@@ -39,8 +39,7 @@ Status FlushJob::Name() const {
 }
 
 Status FlushJob::SyncNames() const {
-  const bool changed =
-      !snapshots.empty() || std::ranges::any_of(segments, &Segment::Flush::first);
+  const bool changed = !snapshots.empty() || std::ranges::any_of(segments, &Segment::Flush::first);
   return changed ? files->SyncDirectory(dir) : Status();
 }
 

@@ -37,11 +37,6 @@ struct Option {
   Setter set;
 };
 
-Status AcceptBool(const std::string& text, TableOptions&) {
-  STROM_TRY(ParseBool(text));
-  return {};
-}
-
 Status SetLogFormat(const std::string& text, TableOptions& options) {
   STROM_ASSIGN(options.log_format,
                (ParseEnum<LogFormat>(text, {{"ARROW", LogFormat::kArrow},
@@ -154,7 +149,11 @@ const Option kOptions[] = {
        STROM_ASSIGN(o.lake_auto_compaction, ParseBool(t));
        return {};
      }},
-    {"table.datalake.auto-expire-snapshot", false, AcceptBool},
+    {"table.datalake.auto-expire-snapshot", false,
+     [](const std::string& t, TableOptions& o) -> Status {
+       STROM_ASSIGN(o.lake_auto_expiry, ParseBool(t));
+       return {};
+     }},
     {"table.merge-engine", false, SetMergeEngine},
     {"table.merge-engine.versioned.ver-column", false,
      [](const std::string& t, TableOptions& o) -> Status {

@@ -61,6 +61,7 @@ struct TableOptions {
   LakeFormat lake_format = LakeFormat::kNone;
   Millis lake_freshness_ms = 180000;
   bool lake_auto_compaction = false;
+  bool lake_auto_expiry = false;
 };
 
 /// What a user declares: columns, keys, buckets and options. JSON: the published descriptor format,

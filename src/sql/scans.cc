@@ -269,6 +269,12 @@ std::string EngineTypeName(const DataType& type) {
 Result<std::shared_ptr<arrow::Array>> CastTo(const std::shared_ptr<arrow::Array>& array,
                                              const std::shared_ptr<arrow::DataType>& type) {
   if (array->type()->Equals(*type)) return array;
+  if (array->type_id() == arrow::Type::INT32 && type->id() == arrow::Type::TIME64) {
+    // Milliseconds of the day, as ORC files keep them.
+    auto data = array->data()->Copy();
+    data->type = arrow::time32(arrow::TimeUnit::MILLI);
+    return CastTo(arrow::MakeArray(data), type);
+  }
   const bool from_time = array->type_id() == arrow::Type::TIMESTAMP;
   if (from_time && type->id() == arrow::Type::TIMESTAMP) {
     // A zone is a label here, never a shift: rows keep UTC.

@@ -43,7 +43,9 @@ Result<Round::Outcome> Round::Run() {
     outcome_.rows += file->rows();
     outcome_.bytes += file->bytes();
   }
-  STROM_ASSIGN(outcome_.snapshot_id, CommitRound(*lake, files, reached));
+  STROM_ASSIGN(const Committed committed, CommitRound(*lake, files, reached));
+  outcome_.snapshot_id = committed.snapshot_id;
+  STROM_TRY(Maintain(*lake, committed, reached));
   return outcome_;
 }
 
@@ -128,8 +130,8 @@ Status Round::Beat() {
   return options_.on_heartbeat ? options_.on_heartbeat() : Status();
 }
 
-Result<int64_t> Round::CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
-                                   const Offsets& reached) {
+Result<Round::Committed> Round::CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
+                                            const Offsets& reached) {
   wire::PrepareLakeTableSnapshotRequest prepare;
   wire::PbTableOffsets& table = prepare.bucket_offsets.emplace_back();
   table.table_id = table_id_;
@@ -144,7 +146,30 @@ Result<int64_t> Round::CommitRound(lake::LakeTable& lake, const lake::LakeFiles&
       prepared.prepare_lake_table_resp[0].lake_table_offsets_path.value_or("");
   STROM_ASSIGN(const int64_t snapshot_id, lake.Commit(files, offsets_path));
   STROM_TRY(Register(snapshot_id, offsets_path, reached));
-  return snapshot_id;
+  return Committed{snapshot_id, offsets_path};
+}
+
+Status Round::Maintain(lake::LakeTable& lake, Committed committed, const Offsets& reached) {
+  const model::TableOptions& options = table_->info.options;
+  if (options.lake_auto_compaction) {
+    const auto compacted = lake.Compact(committed.offsets_path, [this] { return Beat(); });
+    // A worker that stops or lost the table ends; what the lake did not like is tried again.
+    const bool ended = !compacted && (compacted.error().code == ErrorCode::kClosed ||
+                                      compacted.error().code == ErrorCode::kFencedTieringEpoch);
+    if (ended) return std::unexpected(compacted.error());
+    if (!compacted) {
+      LogWarn("compaction of {}: {}", path_.ToString(), compacted.error().message);
+    } else if (*compacted) {
+      committed.snapshot_id = **compacted;
+      STROM_TRY(Register(committed.snapshot_id, committed.offsets_path, reached));
+      outcome_.snapshot_id = committed.snapshot_id;
+    }
+  }
+  if (options.lake_auto_expiry) {
+    const auto expired = lake.ExpireSnapshots(committed.snapshot_id, SystemClock().Now());
+    if (!expired) LogWarn("snapshot expiry of {}: {}", path_.ToString(), expired.error().message);
+  }
+  return {};
 }
 
 Status Round::Register(int64_t snapshot_id, const std::string& offsets_path,

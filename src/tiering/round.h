@@ -55,8 +55,15 @@ class Round {
   Result<std::map<model::TableBucket, Range>> Plan(const Offsets& tiered);
   Result<int64_t> CopyBucket(lake::LakeTable& lake, const model::TableBucket& bucket,
                              const Range& range, lake::LakeFiles& files);
-  Result<int64_t> CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
-                              const Offsets& reached);
+  /// What was committed and registered.
+  struct Committed {
+    int64_t snapshot_id = 0;
+    std::string offsets_path;
+  };
+  Result<Committed> CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
+                                const Offsets& reached);
+  /// Compaction and expiry as the table asks for; their failure is not the round's.
+  Status Maintain(lake::LakeTable& lake, Committed committed, const Offsets& reached);
   Status Register(int64_t snapshot_id, const std::string& offsets_path, const Offsets& reached);
   Status Beat();
   bool TimeIsOver() const { return std::chrono::steady_clock::now() >= deadline_; }

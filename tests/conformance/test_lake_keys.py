@@ -89,6 +89,34 @@ def test_files_and_snapshots_are_as_paimon_wants_them(lake_server, name):
     assert sql(server, f"SELECT total_record_count AS n FROM {name}$lake$snapshots ORDER BY snapshot_id DESC LIMIT 1")[0][0]["n"] >= 2
 
 
+def test_compaction_keeps_files_few_and_every_reader_right(lake_server, name):
+    server, generator = lake_server, random.Random(11)
+    sql(server, f"""CREATE TABLE {name} (dt STRING, id BIGINT, v STRING, a ARRAY<INT>, PRIMARY KEY (dt, id) NOT ENFORCED) PARTITIONED BY (dt)
+        WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '100ms', 'table.datalake.auto-compaction' = 'true',
+              'table.datalake.auto-expire-snapshot' = 'true', 'paimon.snapshot.num-retained.min' = '2', 'paimon.snapshot.num-retained.max' = '3', 'paimon.target-file-size' = '4kb')""")
+    lake = server.cwd / f"data/lake/fluss.db/{name}"
+    for step in range(12):
+        more = ""
+        if step >= 6:
+            more = f", {step}"
+            if step == 6:
+                sql(server, f"ALTER TABLE {name} ADD COLUMN later INT")
+        factor = generator.randrange(1, 999)
+        sql(server, f"INSERT INTO {name} SELECT 'd' || i % 2, (i * {factor}) % 1000, 'v{step}' || i, [i, NULL]{more} FROM range(400) AS r(i)", f"DELETE FROM {name} WHERE id % 7 = {step % 7}")
+        wait_for_lake(server, name)
+        if step % 3 == 2:
+            here = by_key(sql(server, f"SELECT * FROM {name}")[0], "dt", "id")
+            assert by_key(pypaimon(server, name)[0], "dt", "id") == here
+            assert java_counts(server, name) == [len(here)]
+    snapshots = sorted(int(path.name.split("-")[1]) for path in lake.glob("snapshot/snapshot-*"))
+    assert len(snapshots) <= 4 and (lake / "snapshot/EARLIEST").read_text() == str(snapshots[0])
+    assert len(list(lake.rglob("changelog-*"))) <= 4 * len(snapshots), "those of expired snapshots are gone"
+    assert len(list(lake.rglob("data-*"))) < 200
+    sql(server, f"DELETE FROM {name} WHERE true")
+    wait_for_lake(server, name)
+    assert pypaimon(server, name) == [[]]
+
+
 KEYS = [
     ("INT", ["-5", "7"]), ("BIGINT", ["-1", "9999999999"]), ("STRING", ["''", "'a longer text than eight'"]), ("DATE", ["DATE '1969-12-31'", "DATE '2025-04-01'"]),
     ("DECIMAL(20, 3)", ["-12345678901234567.891", "0.001"]), ("TIMESTAMP(3)", ["TIMESTAMP '1969-01-01 00:00:00.123'", "TIMESTAMP '2025-04-01 10:00:00'"]),
@@ -127,10 +155,12 @@ def test_partitions_columns_added_later_and_refusals(lake_server, name):
         assert text in refused.stderr
 
 
-def test_a_killed_worker_neither_loses_nor_doubles_changes(tmp_path):
+@pytest.mark.parametrize("compaction", ["true", "false"])
+def test_a_killed_worker_neither_loses_nor_doubles_changes(tmp_path, compaction):
     server = Server(tmp_path, **{"datalake.format": "paimon", "server.tiering.enabled": "false"})
-    sql(server, """CREATE TABLE t (id INT, n BIGINT, PRIMARY KEY (id) NOT ENFORCED)
-        WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s')""")
+    sql(server, f"""CREATE TABLE t (id INT, n BIGINT, PRIMARY KEY (id) NOT ENFORCED)
+        WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s', 'table.datalake.auto-compaction' = '{compaction}',
+              'paimon.num-sorted-run.compaction-trigger' = '2')""")
     generator = random.Random(3)
     for _ in range(15):
         worker = Process(["tier", "--fluss.bootstrap.servers", server.address], tmp_path)

@@ -3,6 +3,8 @@
 #include <numeric>
 
 #include <arrow/adapters/orc/adapter.h>
+#include <arrow/array.h>
+#include <arrow/array/util.h>
 #include <arrow/io/file.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
@@ -221,6 +223,32 @@ class ParquetWriter final : public DataFileWriter {
   int64_t group_bytes_ = 0;
 };
 
+/// ORC has no time of day; it is kept as its milliseconds.
+std::shared_ptr<arrow::DataType> OrcType(const std::shared_ptr<arrow::DataType>& type) {
+  const auto inner = [&](int i) {
+    return type->field(i)->WithType(OrcType(type->field(i)->type()));
+  };
+  switch (type->id()) {
+    case arrow::Type::TIME32: return arrow::int32();
+    case arrow::Type::LIST: return arrow::list(inner(0));
+    case arrow::Type::MAP: return std::make_shared<arrow::MapType>(inner(0));
+    case arrow::Type::STRUCT: {
+      arrow::FieldVector fields;
+      for (int i = 0; i < type->num_fields(); ++i) fields.push_back(inner(i));
+      return arrow::struct_(std::move(fields));
+    }
+    default: return type;
+  }
+}
+std::shared_ptr<arrow::ArrayData> OrcColumn(const std::shared_ptr<arrow::ArrayData>& data) {
+  const auto type = OrcType(data->type);
+  if (type->Equals(*data->type)) return data;
+  auto copy = data->Copy();
+  copy->type = type;
+  for (auto& child : copy->child_data) child = OrcColumn(child);
+  return copy;
+}
+
 class OrcWriter final : public DataFileWriter {
  public:
   static Result<std::unique_ptr<DataFileWriter>> Open(std::unique_ptr<PendingFile> file,
@@ -237,7 +265,15 @@ class OrcWriter final : public DataFileWriter {
   }
   Status Write(const arrow::RecordBatch& batch) override {
     rows_ += batch.num_rows();
-    return FromArrow(writer_->Write(batch), "write ORC");
+    arrow::FieldVector fields;
+    arrow::ArrayVector columns;
+    for (int i = 0; i < batch.num_columns(); ++i) {
+      columns.push_back(arrow::MakeArray(OrcColumn(batch.column(i)->data())));
+      fields.push_back(batch.schema()->field(i)->WithType(columns.back()->type()));
+    }
+    const auto rows =
+        arrow::RecordBatch::Make(arrow::schema(std::move(fields)), batch.num_rows(), columns);
+    return FromArrow(writer_->Write(*rows), "write ORC");
   }
   int64_t bytes_so_far() const override { return file_->bytes(); }
   Result<FinishedFile> Finish() override {

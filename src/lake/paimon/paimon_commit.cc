@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "lake/paimon/paimon_commit_internal.h"
 
@@ -17,12 +18,6 @@ Result<Stats> PartitionStats(const TableSchema& schema, const std::vector<Manife
   record::Row low(types.size());
   record::Row high(types.size());
   stats.null_counts.assign(types.size(), 0);
-  const auto less = [](const record::Value& a, const record::Value& b) {
-    if (const auto* x = std::get_if<int64_t>(&a.data)) return *x < b.As<int64_t>();
-    if (const auto* x = std::get_if<std::string>(&a.data)) return *x < b.As<std::string>();
-    if (const auto* x = std::get_if<bool>(&a.data)) return !*x && b.As<bool>();
-    return false;
-  };
   for (const ManifestEntry& entry : entries) {
     STROM_ASSIGN(const record::Row row, DecodeRow(types, entry.partition));
     for (size_t i = 0; i < types.size(); ++i) {
@@ -30,8 +25,8 @@ Result<Stats> PartitionStats(const TableSchema& schema, const std::vector<Manife
         stats.null_counts[i] = *stats.null_counts[i] + 1;
         continue;
       }
-      if (low[i].is_null() || less(row[i], low[i])) low[i] = row[i];
-      if (high[i].is_null() || less(high[i], row[i])) high[i] = row[i];
+      if (low[i].is_null() || Less(row[i], low[i])) low[i] = row[i];
+      if (high[i].is_null() || Less(high[i], row[i])) high[i] = row[i];
     }
   }
   STROM_ASSIGN(stats.min, EncodeRow(types, low));
@@ -60,38 +55,41 @@ Status MergeSmall(const PaimonFiles& files, const TableSchema& schema,
   const auto small = [](const ManifestMeta& meta) { return meta.file_size < kFullManifestBytes; };
   if (static_cast<size_t>(std::ranges::count_if(manifests, small)) < kMergeFrom) return {};
   std::vector<ManifestMeta> kept;
-  std::vector<ManifestEntry> merged;
+  MergedEntries merged;
   for (const ManifestMeta& meta : manifests) {
     if (!small(meta)) {
       kept.push_back(meta);
       continue;
     }
     STROM_ASSIGN(std::vector<ManifestEntry> entries, files.ReadManifest(meta.file_name));
-    for (ManifestEntry& entry : entries) {
-      // A deletion cancels the addition before it; one whose file lies in a kept manifest stays.
-      const auto added = std::ranges::find_if(merged, [&](const ManifestEntry& known) {
-        return entry.is_delete && !known.is_delete && known.Identity() == entry.Identity();
-      });
-      if (added != merged.end()) {
-        merged.erase(added);
-      } else {
-        merged.push_back(std::move(entry));
-      }
-    }
+    // A deletion whose file lies in a kept manifest stays.
+    for (ManifestEntry& entry : entries) merged.Add(std::move(entry));
   }
-  STROM_ASSIGN(const ManifestMeta meta, WriteManifest(files, schema, merged));
+  STROM_ASSIGN(const ManifestMeta meta, WriteManifest(files, schema, merged.Take()));
   written.push_back(meta.file_name);
   kept.push_back(meta);
   manifests = std::move(kept);
   return {};
 }
 
+/// Errors: kConflict when one of the files that `entries` delete is not in the table any more.
+Status CheckDeletions(const PaimonFiles& files, const Snapshot& latest,
+                      const std::vector<ManifestEntry>& entries) {
+  STROM_ASSIGN(const std::vector<ManifestEntry> live, files.LiveEntries(latest));
+  std::set<std::string> there;
+  for (const ManifestEntry& entry : live) there.insert(entry.Identity());
+  for (const ManifestEntry& entry : entries) {
+    if (!entry.is_delete || there.contains(entry.Identity())) continue;
+    return Err(ErrorCode::kConflict, "{}: somebody else removed {} in the meantime", files.dir(),
+               entry.file_name);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
-                            const std::vector<ManifestEntry>& entries,
-                            const std::vector<ManifestEntry>& changelog,
-                            const std::string& offsets_path) {
+                            const Commit& commit) {
   const auto write_list =
       [&](const std::vector<ManifestEntry>& listed) -> Result<PaimonFiles::Written> {
     std::vector<ManifestMeta> manifests;
@@ -101,16 +99,16 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
     }
     return files.WriteMetadata("manifest-list", EncodeManifestList(manifests));
   };
-  STROM_ASSIGN(const auto delta_list, write_list(entries));
+  STROM_ASSIGN(const auto delta_list, write_list(commit.entries));
   std::optional<PaimonFiles::Written> changelog_list;
-  if (!changelog.empty()) {
-    STROM_ASSIGN(changelog_list, write_list(changelog));
+  if (!commit.changelog.empty()) {
+    STROM_ASSIGN(changelog_list, write_list(commit.changelog));
   }
   int64_t added = 0;
-  for (const ManifestEntry& entry : entries)
+  for (const ManifestEntry& entry : commit.entries)
     added += entry.is_delete ? -entry.row_count : entry.row_count;
   int64_t changes = 0;
-  for (const ManifestEntry& entry : changelog) changes += entry.row_count;
+  for (const ManifestEntry& entry : commit.changelog) changes += entry.row_count;
 
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     std::vector<std::string> of_attempt;  // to be removed when the attempt is lost
@@ -120,6 +118,7 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
     STROM_ASSIGN(const auto latest_id, files.LatestSnapshotId());
     if (latest_id) {
       STROM_ASSIGN(const Snapshot latest, files.ReadSnapshot(*latest_id));
+      if (commit.compaction) STROM_TRY(CheckDeletions(files, latest, commit.entries));
       STROM_ASSIGN(base, files.ReadManifestList(latest.base_manifest_list));
       STROM_ASSIGN(const auto latest_delta, files.ReadManifestList(latest.delta_manifest_list));
       base.insert(base.end(), latest_delta.begin(), latest_delta.end());
@@ -143,12 +142,13 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
       next.changelog_manifest_list_size = changelog_list->bytes;
       next.changelog_records = changes;
     }
+    if (commit.compaction) next.commit_kind = "COMPACT";
     next.commit_user = kCommitUser;
     next.commit_identifier = kBatchCommitIdentifier;
     next.time_ms = SystemClock().Now();
     next.total_records += added;
     next.delta_records = added;
-    next.properties = {{kOffsetsProperty, offsets_path}};
+    next.properties = {{kOffsetsProperty, commit.offsets_path}};
     const Status created = files.CreateSnapshot(next);
     if (created) return next.id;
     if (created.error().code != ErrorCode::kAlreadyExists) {

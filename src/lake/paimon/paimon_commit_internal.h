@@ -3,12 +3,18 @@
 
 namespace strom::lake::paimon {
 
-/// Adds `entries` (and `changelog`, which is no part of the table's content) as one snapshot of
-/// kind APPEND, racing fairly with other committers: who loses reads the newer snapshot and tries
-/// again on top of it. Errors: kConflict after kMaxAttempts, kIo.
+/// What becomes one snapshot.
+struct Commit {
+  std::vector<ManifestEntry> entries;
+  std::vector<ManifestEntry> changelog;  // no part of the table's content
+  std::string offsets_path;
+  bool compaction = false;  // of kind COMPACT: what it deletes must still be there
+};
+
+/// Commits, racing fairly with others: who loses reads the newer snapshot and tries again on top of
+/// it. Returns the id of the snapshot. Errors: kConflict after kMaxAttempts, or when a file that a
+/// compaction replaces is gone; kOutcomeUnknown, kIo.
 Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
-                            const std::vector<ManifestEntry>& entries,
-                            const std::vector<ManifestEntry>& changelog,
-                            const std::string& offsets_path);
+                            const Commit& commit);
 
 }  // namespace strom::lake::paimon

@@ -139,30 +139,16 @@ void PaimonFiles::Remove(const std::vector<std::string>& manifest_names) const {
 }
 
 Result<std::vector<ManifestEntry>> PaimonFiles::LiveEntries(const Snapshot& snapshot) const {
-  std::map<std::string, size_t> positions;
-  std::vector<std::optional<ManifestEntry>> entries;
+  MergedEntries merged;
   for (const std::string& list : {snapshot.base_manifest_list, snapshot.delta_manifest_list}) {
     STROM_ASSIGN(const std::vector<ManifestMeta> manifests, ReadManifestList(list));
     for (const ManifestMeta& manifest : manifests) {
       STROM_ASSIGN(std::vector<ManifestEntry> read, ReadManifest(manifest.file_name));
-      for (ManifestEntry& entry : read) {
-        const std::string identity = entry.Identity();
-        if (entry.is_delete) {
-          if (const auto it = positions.find(identity); it != positions.end()) {
-            entries[it->second].reset();
-            positions.erase(it);
-          }
-          continue;
-        }
-        positions[identity] = entries.size();
-        entries.emplace_back(std::move(entry));
-      }
+      for (ManifestEntry& entry : read) merged.Add(std::move(entry));
     }
   }
-  std::vector<ManifestEntry> live;
-  for (auto& entry : entries) {
-    if (entry) live.push_back(std::move(*entry));
-  }
+  std::vector<ManifestEntry> live = merged.Take();
+  std::erase_if(live, &ManifestEntry::is_delete);
   return live;
 }
 

@@ -197,6 +197,42 @@ std::string ManifestEntry::Identity() const {
                      external_path.value_or(""));
 }
 
+bool Less(const record::Value& a, const record::Value& b) {
+  if (a.is_null() || b.is_null()) return a.is_null() && !b.is_null();
+  if (const auto* x = std::get_if<int64_t>(&a.data)) return *x < b.As<int64_t>();
+  if (const auto* x = std::get_if<std::string>(&a.data)) return *x < b.As<std::string>();
+  if (const auto* x = std::get_if<bool>(&a.data)) return !*x && b.As<bool>();
+  if (const auto* x = std::get_if<float>(&a.data)) return *x < b.As<float>();
+  if (const auto* x = std::get_if<double>(&a.data)) return *x < b.As<double>();
+  if (const auto* x = std::get_if<record::Decimal>(&a.data))
+    return x->unscaled < b.As<record::Decimal>().unscaled;
+  if (const auto* x = std::get_if<record::Timestamp>(&a.data)) {
+    const auto& y = b.As<record::Timestamp>();
+    return x->millis != y.millis ? x->millis < y.millis : x->nanos < y.nanos;
+  }
+  return false;
+}
+
+void MergedEntries::Add(ManifestEntry entry) {
+  const std::string identity = entry.Identity();
+  if (!entry.is_delete) {
+    added_[identity] = entries_.size();
+  } else if (const auto it = added_.find(identity); it != added_.end()) {
+    entries_[it->second].reset();
+    added_.erase(it);
+    return;
+  }
+  entries_.emplace_back(std::move(entry));
+}
+
+std::vector<ManifestEntry> MergedEntries::Take() {
+  std::vector<ManifestEntry> merged;
+  for (auto& entry : entries_) {
+    if (entry) merged.push_back(std::move(*entry));
+  }
+  return merged;
+}
+
 Bytes EncodeManifest(const std::vector<ManifestEntry>& entries) {
   AvroFileWriter file(kManifestSchema);
   for (const ManifestEntry& entry : entries) {
@@ -223,7 +259,7 @@ Bytes EncodeManifest(const std::vector<ManifestEntry>& entries) {
         .OptionalLong(entry.delete_rows)
         .Branch(0)
         .Branch(1)
-        .Long(0);
+        .Long(entry.compacted ? 1 : 0);
     if (entry.value_stats_columns) {
       out.Branch(1).BlockStart(entry.value_stats_columns->size());
       for (const std::string& column : *entry.value_stats_columns) out.Binary(column);
@@ -271,6 +307,7 @@ Result<std::vector<ManifestEntry>> DecodeManifest(ByteView bytes) {
     entry.schema_id = file["_SCHEMA_ID"].Long();
     entry.level = static_cast<int32_t>(file["_LEVEL"].Long());
     entry.creation_ms = file["_CREATION_TIME"].Long();
+    entry.compacted = !file["_FILE_SOURCE"].is_null() && file["_FILE_SOURCE"].Long() == 1;
     if (!file["_DELETE_ROW_COUNT"].is_null()) entry.delete_rows = file["_DELETE_ROW_COUNT"].Long();
     if (!file["_EXTERNAL_PATH"].is_null()) entry.external_path = file["_EXTERNAL_PATH"].Text();
     entries.push_back(std::move(entry));

@@ -112,10 +112,23 @@ struct ManifestEntry {
   int32_t level = 0;
   Millis creation_ms = 0;
   std::optional<int64_t> delete_rows;
+  bool compacted = false;  // written by a compaction, not by an append
   std::optional<std::string> external_path;
 
   /// Two entries with the same identity speak of the same file.
   std::string Identity() const;
+};
+
+/// Puts entries one after the other: a deletion cancels the addition before it. Deletions that
+/// cancel nothing are kept.
+class MergedEntries {
+ public:
+  void Add(ManifestEntry entry);
+  std::vector<ManifestEntry> Take();
+
+ private:
+  std::vector<std::optional<ManifestEntry>> entries_;
+  std::map<std::string, size_t> added_;  // by identity
 };
 
 Bytes EncodeManifest(const std::vector<ManifestEntry>& entries);
@@ -133,6 +146,9 @@ struct ManifestMeta {
 
 Bytes EncodeManifestList(const std::vector<ManifestMeta>& manifests);
 Result<std::vector<ManifestMeta>> DecodeManifestList(ByteView file);
+
+/// The order of values of one plain type, as keys have it: nulls first, texts by their bytes.
+bool Less(const record::Value& a, const record::Value& b);
 
 /// The serialized form of a binary row: big-endian arity, then the row.
 Bytes SerializeRow(size_t arity, ByteView aligned_row);

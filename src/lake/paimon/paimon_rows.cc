@@ -66,39 +66,6 @@ std::shared_ptr<arrow::DataType> FileType(const DataType& type, int32_t field_id
   }
 }
 
-/// `data` as `type`: shared where only the type differs, converted where the values do.
-Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(
-    const std::shared_ptr<arrow::ArrayData>& data, const std::shared_ptr<arrow::DataType>& type) {
-  if (data->type->Equals(*type, /*check_metadata=*/true)) return data;
-  auto copy = data->Copy();
-  if (type->num_fields() > 0) {
-    for (size_t i = 0; i < copy->child_data.size(); ++i) {
-      STROM_ASSIGN(copy->child_data[i],
-                   ConvertColumn(data->child_data[i], type->field(static_cast<int>(i))->type()));
-    }
-    copy->type = type;
-    return copy;
-  }
-  const bool only_zone = data->type->id() == arrow::Type::TIMESTAMP &&
-                         type->id() == arrow::Type::TIMESTAMP &&
-                         static_cast<const arrow::TimestampType&>(*data->type).unit() ==
-                             static_cast<const arrow::TimestampType&>(*type).unit();
-  if (only_zone) {
-    copy->type = type;
-    return copy;
-  }
-  // A naive timestamp gets its zone by relabelling, not by a cast, which would shift it.
-  std::shared_ptr<arrow::DataType> cast_to = type;
-  if (type->id() == arrow::Type::TIMESTAMP)
-    cast_to = arrow::timestamp(static_cast<const arrow::TimestampType&>(*type).unit());
-  const auto cast =
-      arrow::compute::Cast(arrow::Datum(data), cast_to, arrow::compute::CastOptions::Unsafe());
-  STROM_TRY(FromArrow(cast.status(), "convert column"));
-  auto converted = cast->array()->Copy();
-  converted->type = type;
-  return converted;
-}
-
 /// Cuts a text to a number of code points.
 std::string Truncate(const std::string& text, size_t code_points) {
   size_t at = 0;
@@ -130,6 +97,38 @@ std::optional<std::string> TruncateUp(const std::string& text, size_t code_point
 }
 
 }  // namespace
+
+Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(
+    const std::shared_ptr<arrow::ArrayData>& data, const std::shared_ptr<arrow::DataType>& type) {
+  if (data->type->Equals(*type, /*check_metadata=*/true)) return data;
+  auto copy = data->Copy();
+  if (type->num_fields() > 0) {
+    for (size_t i = 0; i < copy->child_data.size(); ++i) {
+      STROM_ASSIGN(copy->child_data[i],
+                   ConvertColumn(data->child_data[i], type->field(static_cast<int>(i))->type()));
+    }
+    copy->type = type;
+    return copy;
+  }
+  const bool only_zone = data->type->id() == arrow::Type::TIMESTAMP &&
+                         type->id() == arrow::Type::TIMESTAMP &&
+                         static_cast<const arrow::TimestampType&>(*data->type).unit() ==
+                             static_cast<const arrow::TimestampType&>(*type).unit();
+  if (only_zone) {
+    copy->type = type;
+    return copy;
+  }
+  // A naive timestamp gets its zone by relabelling, not by a cast, which would shift it.
+  std::shared_ptr<arrow::DataType> cast_to = type;
+  if (type->id() == arrow::Type::TIMESTAMP)
+    cast_to = arrow::timestamp(static_cast<const arrow::TimestampType&>(*type).unit());
+  const auto cast =
+      arrow::compute::Cast(arrow::Datum(data), cast_to, arrow::compute::CastOptions::Unsafe());
+  STROM_TRY(FromArrow(cast.status(), "convert column"));
+  auto converted = cast->array()->Copy();
+  converted->type = type;
+  return converted;
+}
 
 std::shared_ptr<arrow::Field> FileField(const Field& field) {
   return WithId(arrow::field(field.name, FileType(field.type, field.id, 0), field.type.nullable),
@@ -259,7 +258,12 @@ BucketFiles::BucketFiles(const PaimonFiles& files, const TableSchema& schema, Wr
 
 Status BucketFiles::PlaceBy(const FileRows& file_rows, const arrow::RecordBatch& rows) {
   if (!partition_.empty()) return {};
-  STROM_ASSIGN(partition_, file_rows.PartitionOf(rows));
+  STROM_ASSIGN(const Bytes partition, file_rows.PartitionOf(rows));
+  return PlaceAt(partition);
+}
+
+Status BucketFiles::PlaceAt(const Bytes& partition) {
+  partition_ = partition;
   STROM_ASSIGN(partition_dir_, PaimonFiles::PartitionDir(schema_, partition_));
   return {};
 }

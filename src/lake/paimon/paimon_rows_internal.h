@@ -15,6 +15,10 @@ namespace strom::lake::paimon {
 /// A column of a data file with its field id.
 std::shared_ptr<arrow::Field> FileField(const Field& field);
 
+/// `data` as `type`: shared where only the type differs, converted where the values do.
+Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(
+    const std::shared_ptr<arrow::ArrayData>& data, const std::shared_ptr<arrow::DataType>& type);
+
 /// Turns rows of the stream table into rows of the lake table: types as Paimon's files have them,
 /// and the system columns.
 class FileRows {
@@ -53,6 +57,7 @@ class BucketFiles {
 
   /// All rows of a writer are in one partition: the first ones tell which.
   Status PlaceBy(const FileRows& file_rows, const arrow::RecordBatch& rows);
+  Status PlaceAt(const Bytes& partition);
   struct Place {
     std::string name;
     std::string path;

@@ -3,6 +3,8 @@
 #include <set>
 
 #include "lake/paimon/paimon_commit_internal.h"
+#include "lake/paimon/paimon_compaction_internal.h"
+#include "lake/paimon/paimon_expiry_internal.h"
 #include "lake/paimon/paimon_writer_internal.h"
 
 namespace strom::lake::paimon {
@@ -19,11 +21,50 @@ class PaimonTable final : public LakeTable {
   }
 
   Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) override {
-    std::vector<ManifestEntry> entries;
-    std::vector<ManifestEntry> changelog;
+    paimon::Commit commit;
+    commit.offsets_path = offsets_path;
     for (const auto& file : files)
-      (IsChangelog(*file) ? changelog : entries).push_back(EntryOf(*file));
-    return CommitFiles(files_, schema_, entries, changelog, offsets_path);
+      (IsChangelog(*file) ? commit.changelog : commit.entries).push_back(EntryOf(*file));
+    return CommitFiles(files_, schema_, commit);
+  }
+
+  Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
+                                         const std::function<Status()>& beat) override {
+    STROM_ASSIGN(const auto latest, files_.LatestSnapshotId());
+    if (!latest) return std::nullopt;
+    STROM_ASSIGN(const Snapshot snapshot, files_.ReadSnapshot(*latest));
+    STROM_ASSIGN(std::vector<ManifestEntry> live, files_.LiveEntries(snapshot));
+    std::map<std::pair<Bytes, int32_t>, std::vector<ManifestEntry>> buckets;
+    for (ManifestEntry& entry : live) {
+      auto& bucket = buckets[{entry.partition, entry.bucket}];
+      bucket.push_back(std::move(entry));
+    }
+    paimon::Commit commit;
+    commit.offsets_path = offsets_path;
+    commit.compaction = true;
+    LakeFiles added;
+    const auto failed = [&](const Error& error) -> std::unexpected<Error> {
+      if (error.code != ErrorCode::kOutcomeUnknown) Discard(added);
+      return std::unexpected(error);
+    };
+    for (auto& [place, entries] : buckets) {
+      auto rewritten = CompactBucket(files_, schema_, std::move(entries), beat);
+      if (!rewritten) return failed(rewritten.error());
+      for (ManifestEntry& entry : rewritten->removed) commit.entries.push_back(std::move(entry));
+      for (auto& file : rewritten->added) {
+        commit.entries.push_back(EntryOf(*file));
+        added.push_back(std::move(file));
+      }
+    }
+    if (commit.entries.empty()) return std::nullopt;
+    const auto id = CommitFiles(files_, schema_, commit);
+    if (!id) return failed(id.error());
+    return *id;
+  }
+
+  Result<int64_t> ExpireSnapshots(int64_t registered, Millis now) override {
+    STROM_ASSIGN(const Retention retention, Retention::Of(schema_));
+    return paimon::ExpireSnapshots(files_, schema_, retention, registered, now);
   }
 
   void Discard(const LakeFiles& files) override {
@@ -103,6 +144,7 @@ class PaimonTable final : public LakeTable {
 
 Status CheckWritable(const TableSchema& schema) {
   STROM_TRY(WriterOptionsOf(schema));
+  STROM_TRY(Retention::Of(schema));
   for (const model::DataType& type : schema.PartitionTypes()) {
     if (!CanPartitionBy(type)) {
       return Err(ErrorCode::kInvalidTable,

@@ -96,6 +96,12 @@ Result<WriterOptions> WriterOptionsOf(const TableSchema& schema) {
   STROM_ASSIGN(options.target_bytes, model::ParseMemorySize(get("target-file-size", "256mb")));
   options.prefix = get("data-file.prefix", "data-");
   options.changelog_prefix = get("changelog-file.prefix", "changelog-");
+  STROM_ASSIGN(const int64_t runs,
+               model::ParseInteger(get("num-sorted-run.compaction-trigger", "5"), 2, 1000));
+  options.sorted_runs = static_cast<size_t>(runs);
+  STROM_ASSIGN(const int64_t small,
+               model::ParseInteger(get("compaction.min.file-num", "5"), 2, 100'000));
+  options.small_files = static_cast<size_t>(small);
   if (const std::string producer = get("changelog-producer", "input");
       !schema.primary_keys.empty() && producer != "input") {
     return Err(

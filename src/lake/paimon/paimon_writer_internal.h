@@ -10,6 +10,9 @@ struct WriterOptions {
   int64_t target_bytes = 256 << 20;  // a file that has grown to this is closed
   std::string prefix = "data-";
   std::string changelog_prefix = "changelog-";
+  // Of compaction.
+  size_t sorted_runs = 5;  // of a bucket of keys at level 0, from which on they are merged
+  size_t small_files = 5;  // one after the other, from which on they are joined
 };
 /// The options of a table that its writer honours. Errors: kInvalidConfig for one it would have to
 /// ignore.
