@@ -54,6 +54,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> KeyReader::Next() {
     done_ = true;  // also after an error: there is nothing to go on with
     STROM_ASSIGN(const wire::ScanKvResponse response, connection_.Call(request));
     STROM_TRY(ErrorIn(response));
+    log_offset_ = response.log_offset.value_or(log_offset_);
     done_ = !response.has_more_results.value_or(false);
     scanner_id_ = done_ ? std::nullopt : response.scanner_id;
     if (!response.records) continue;

@@ -52,6 +52,8 @@ class KeyReader {
 
   /// The next rows, or nothing at the end. Errors: those of SCAN_KV and of decoding.
   Result<std::shared_ptr<arrow::RecordBatch>> Next();
+  /// After the first Next: the changes from here on are not in these rows.
+  int64_t log_offset() const { return log_offset_; }
 
  private:
   Connection& connection_;
@@ -59,6 +61,7 @@ class KeyReader {
   StoredRows rows_;
   std::optional<SharedBytes> scanner_id_;
   int32_t next_call_ = 0;
+  int64_t log_offset_ = 0;
   bool done_ = false;
 };
 

@@ -41,7 +41,8 @@ TEST(PickMerge, WaitsForEnoughFreshRuns) {
 }
 
 TEST(PickMerge, TakesEverythingWhenTheNewRowsAreMany) {
-  const auto unit = PickMerge(std::vector{RunOf(0, 50), RunOf(0, 50), RunOf(0, 50), RunOf(5, 50)}, 3);
+  const auto unit =
+      PickMerge(std::vector{RunOf(0, 50), RunOf(0, 50), RunOf(0, 50), RunOf(5, 50)}, 3);
   ASSERT_TRUE(unit);
   EXPECT_EQ(unit->runs, 4U);
   EXPECT_EQ(unit->level, kMaxLevel);
@@ -85,8 +86,9 @@ TEST(PickJoins, JoinsSmallNeighboursInOrder) {
   WriterOptions options;
   options.target_bytes = 1000;
   options.small_files = 3;
-  std::vector<ManifestEntry> files{File("c", 10, 20, 29), File("a", 10, 0, 9), File("b", 10, 10, 19),
-                                   File("large", 900, 30, 99), File("d", 10, 100, 109)};
+  std::vector<ManifestEntry> files{File("c", 10, 20, 29), File("a", 10, 0, 9),
+                                   File("b", 10, 10, 19), File("large", 900, 30, 99),
+                                   File("d", 10, 100, 109)};
   const auto groups = PickJoins(files, /*bucketed=*/true, options);
   ASSERT_EQ(groups.size(), 1U);
   ASSERT_EQ(groups[0].size(), 3U);
@@ -145,8 +147,7 @@ class CompactionTest : public ::testing::TestWithParam<bool> {
     const auto schema =
         arrow::schema({arrow::field("id", arrow::int64()), arrow::field("v", arrow::utf8())});
     const auto rows = arrow::RecordBatch::Make(
-        schema, count,
-        std::vector<std::shared_ptr<arrow::Array>>{*ids.Finish(), *values.Finish()});
+        schema, count, std::vector<std::shared_ptr<arrow::Array>>{*ids.Finish(), *values.Finish()});
     ASSERT_THAT((*writer)->Write(*rows, offset_, 1, changes), IsOk());
     offset_ += count;
     const auto files = (*writer)->Finish();
@@ -209,7 +210,7 @@ class CompactionTest : public ::testing::TestWithParam<bool> {
   std::unique_ptr<LakeTable> table_;
   int64_t newest_ = 0;
   int64_t offset_ = 0;
-  std::map<int64_t, std::string> model_;                     // of a table with keys
+  std::map<int64_t, std::string> model_;                   // of a table with keys
   std::vector<std::pair<int64_t, std::string>> appended_;  // of one without
 };
 
@@ -240,9 +241,9 @@ TEST_P(CompactionTest, AnInterruptedOneLeavesNoFile) {
   std::mt19937 random(3);
   for (int round = 0; round < 5; ++round) Round(random, 300);
   const auto count = [&] {
-    return std::ranges::distance(std::filesystem::recursive_directory_iterator(
-                                     catalog_->LocationOf(path_)),
-                                 std::filesystem::recursive_directory_iterator());
+    return std::ranges::distance(
+        std::filesystem::recursive_directory_iterator(catalog_->LocationOf(path_)),
+        std::filesystem::recursive_directory_iterator());
   };
   const auto before = count();
   const auto stopped =
@@ -253,9 +254,8 @@ TEST_P(CompactionTest, AnInterruptedOneLeavesNoFile) {
   EXPECT_TRUE(table_->Compact("o", kNoBeat)->has_value());
 }
 
-INSTANTIATE_TEST_SUITE_P(Tables, CompactionTest, ::testing::Bool(), [](const auto& info) {
-  return info.param ? "WithKeys" : "Append";
-});
+INSTANTIATE_TEST_SUITE_P(Tables, CompactionTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "WithKeys" : "Append"; });
 
 TableSchema PlainSchema() {
   TableSchema schema;
@@ -353,8 +353,9 @@ TEST_F(ExpiryTest, TagsAndConsumersHoldOn) {
   const Bytes second = *io::ReadWholeFile(disk_, "/lake/t/snapshot/snapshot-2");
   ASSERT_THAT(io::WriteFileAtomically(disk_, "/lake/t/tag/tag-keep", second), IsOk());
   Replace(7);
-  ASSERT_THAT(io::WriteFileAtomically(disk_, "/lake/t/consumer/consumer-c", R"({"nextSnapshot":6})"),
-              IsOk());
+  ASSERT_THAT(
+      io::WriteFileAtomically(disk_, "/lake/t/consumer/consumer-c", R"({"nextSnapshot":6})"),
+      IsOk());
   EXPECT_EQ(*Expire(), 5);
   EXPECT_TRUE(Has("data-1")) << "the file of snapshot 2";
   EXPECT_FALSE(Has("data-2"));

@@ -36,8 +36,9 @@ class LakeWriter {
  public:
   virtual ~LakeWriter() = default;
   /// `rows`: the stream table's columns in schema order, one log batch whose first row has
-  /// `base_offset`. `changes`: the kind of each row of a primary key table; empty when all are
-  /// appended.
+  /// `base_offset`, or rows of a key snapshot, which have no offset: kNoOffset, and before all that
+  /// have one. `changes`: the kind of each row of a primary key table; empty when all are appended.
+  static constexpr int64_t kNoOffset = -1;
   virtual Status Write(const arrow::RecordBatch& rows, int64_t base_offset, Millis timestamp,
                        std::span<const record::ChangeType> changes) = 0;
   /// Closes the files and makes them durable.

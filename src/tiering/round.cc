@@ -1,8 +1,11 @@
 #include "tiering/round.h"
 
+#include <numeric>
+
 #include <arrow/record_batch.h>
 
 #include "base/log_line.h"
+#include "client/key_reader.h"
 #include "client/lake_snapshot.h"
 #include "client/log_reader.h"
 
@@ -30,7 +33,8 @@ Result<Round::Outcome> Round::Run() {
         outcome_.cut_short = true;
         break;
       }
-      STROM_ASSIGN(reached[bucket], CopyBucket(*lake, bucket, range, files));
+      STROM_ASSIGN(reached[bucket], range.from_keys ? CopyKeys(*lake, bucket, files)
+                                                    : CopyBucket(*lake, bucket, range, files));
       if (reached[bucket] < range.stop) outcome_.cut_short = true;
     }
     return Beat();
@@ -92,16 +96,17 @@ Result<std::map<model::TableBucket, Round::Range>> Round::Plan(const Offsets& ti
       LogWarn("tiering {}: {} lost the rows {} to {} before they were tiered", path_.ToString(),
               bucket.ToString(), start, first);
     }
-    const bool cut =
-        std::max<int64_t>(start, 0) < first && table_->info.descriptor.has_primary_key();
-    if (cut) {
+    const bool keys = table_->info.descriptor.has_primary_key();
+    if (keys && start > 0 && start < first) {
       return Err(ErrorCode::kUnsupported,
-                 "tiering {}: the changelog of {} begins at {} and the lake has it up to {}; this "
-                 "version cannot start from a key snapshot",
-                 path_.ToString(), bucket.ToString(), first, std::max<int64_t>(start, 0));
+                 "tiering {}: the changelog of {} begins at {} and the lake has it up to {}; which "
+                 "keys were deleted between is not known any more. Drop the table and its lake "
+                 "table to begin anew",
+                 path_.ToString(), bucket.ToString(), first, start);
     }
+    const bool from_keys = keys && std::max<int64_t>(start, 0) < first;
     start = std::max(start, first);
-    if (start < stop) plan[bucket] = Range{start, stop};
+    if (start < stop || from_keys) plan[bucket] = Range{start, stop, from_keys};
   }
   return plan;
 }
@@ -120,6 +125,31 @@ Result<int64_t> Round::CopyBucket(lake::LakeTable& lake, const model::TableBucke
   STROM_ASSIGN(lake::LakeFiles written, writer->Finish());
   for (auto& file : written) files.push_back(std::move(file));
   return reader.position();
+}
+
+Result<int64_t> Round::CopyKeys(lake::LakeTable& lake, const model::TableBucket& bucket,
+                                lake::LakeFiles& files) {
+  const model::Schema& schema = table_->info.descriptor.schema;
+  STROM_ASSIGN(const auto writer, lake.NewWriter(schema, bucket.bucket));
+  std::vector<int32_t> columns(schema.columns.size());
+  std::iota(columns.begin(), columns.end(), 0);
+  client::KeyReader reader(connection_, table_, bucket, std::move(columns));
+  while (true) {
+    STROM_ASSIGN(const auto rows, reader.Next());
+    if (!rows) break;
+    const std::vector<record::ChangeType> changes(static_cast<size_t>(rows->num_rows()),
+                                                  record::ChangeType::kInsert);
+    constexpr Millis kUnknownTime = -1;
+    STROM_TRY(writer->Write(*rows, lake::LakeWriter::kNoOffset, kUnknownTime, changes));
+    STROM_TRY(Beat());
+  }
+  STROM_ASSIGN(lake::LakeFiles written, writer->Finish());
+  for (auto& file : written) files.push_back(std::move(file));
+  LogInfo(
+      "tiering {}: the changelog of {} is not whole any more; its rows up to offset {} are "
+      "taken from the keys",
+      path_.ToString(), bucket.ToString(), reader.log_offset());
+  return reader.log_offset();
 }
 
 Status Round::Beat() {

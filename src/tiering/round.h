@@ -47,6 +47,7 @@ class Round {
   struct Range {
     int64_t start;
     int64_t stop;
+    bool from_keys = false;  // its changelog is not whole: the rows there are, then the rest of it
   };
   using Offsets = std::map<model::TableBucket, int64_t>;
 
@@ -60,6 +61,9 @@ class Round {
     int64_t snapshot_id = 0;
     std::string offsets_path;
   };
+  /// The rows that a bucket has now, as insertions. Returns the offset to go on at.
+  Result<int64_t> CopyKeys(lake::LakeTable& lake, const model::TableBucket& bucket,
+                           lake::LakeFiles& files);
   Result<Committed> CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
                                 const Offsets& reached);
   /// Compaction and expiry as the table asks for; their failure is not the round's.

@@ -117,6 +117,30 @@ def test_compaction_keeps_files_few_and_every_reader_right(lake_server, name):
     assert pypaimon(server, name) == [[]]
 
 
+def test_a_changelog_that_was_cut_is_made_good_by_the_keys(tmp_path):
+    server = Server(tmp_path, **{"datalake.format": "paimon", "log.segment.file-size": "16kb", "log.flush.offset.checkpoint-interval": "50ms", "kv.snapshot.interval": "50ms",
+                                 "log.retention.check-interval": "50ms", "remote.log.task-interval-duration": "0s"})
+    sql(server, """CREATE TABLE t (id BIGINT, v STRING, pad STRING, PRIMARY KEY (id) NOT ENFORCED)
+        WITH ('bucket.num' = '2', 'table.log.ttl' = '1ms', 'table.datalake.freshness' = '100ms')""")
+    insert = "INSERT INTO t SELECT i, 'v{0}', md5(i::VARCHAR) FROM range({1}, {2}) AS r(i)"
+    sql(server, *(insert.format(step, step * 300, step * 300 + 600) for step in range(10)), "DELETE FROM t WHERE id % 5 = 0")
+    raw = Raw(server.port)
+    table = raw.table_id("fluss", "t")
+    starts = lambda: [fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 0) + field(3, table) + field(5, b))[1][0])[4][0] for b in (0, 1)]  # noqa: E731
+    until(lambda: min(starts()) > 0, what="the changelog is cut")
+    sql(server, "ALTER TABLE t SET ('table.datalake.enabled' = 'true', 'table.log.ttl' = '1h')")
+    wait_for_lake(server, "t")
+    sql(server, "UPDATE t SET v = 'later' WHERE id < 50", "DELETE FROM t WHERE id % 7 = 0", insert.format("new", 9000, 9010))
+    wait_for_lake(server, "t")
+    here = by_key(sql(server, "SELECT * FROM t")[0], "id")
+    assert by_key(pypaimon(server, "t")[0], "id") == here
+    assert java_counts(server, "t") == [len(here)]
+    files = server.cwd / "data/lake/fluss.db/t"
+    offsets = sql(server, f"SELECT min(__offset) AS low, count(*) AS n FROM read_parquet('{files}/bucket-*/data-*.parquet') WHERE __offset = -1")[0]
+    assert offsets[0]["low"] == -1 and offsets[0]["n"] > 1000, "those of the first round"
+    assert server.stop() == 0
+
+
 KEYS = [
     ("INT", ["-5", "7"]), ("BIGINT", ["-1", "9999999999"]), ("STRING", ["''", "'a longer text than eight'"]), ("DATE", ["DATE '1969-12-31'", "DATE '2025-04-01'"]),
     ("DECIMAL(20, 3)", ["-12345678901234567.891", "0.001"]), ("TIMESTAMP(3)", ["TIMESTAMP '1969-01-01 00:00:00.123'", "TIMESTAMP '2025-04-01 10:00:00'"]),

@@ -24,8 +24,7 @@ using record::FromArrow;
 Result<std::string> PathOf(const PaimonFiles& files, const TableSchema& schema,
                            const ManifestEntry& entry) {
   STROM_ASSIGN(const std::string partition, PaimonFiles::PartitionDir(schema, entry.partition));
-  return entry.external_path.value_or(
-      files.DataFilePath(partition, entry.bucket, entry.file_name));
+  return entry.external_path.value_or(files.DataFilePath(partition, entry.bucket, entry.file_name));
 }
 
 Result<std::unique_ptr<DataFileReader>> Read(const PaimonFiles& files, const TableSchema& schema,
@@ -40,8 +39,8 @@ Result<std::unique_ptr<DataFileReader>> Read(const PaimonFiles& files, const Tab
 }
 
 /// Rows of a file, maybe of an older schema, as rows of the newest.
-Result<std::shared_ptr<arrow::RecordBatch>> InSchema(
-    const arrow::RecordBatch& rows, const std::shared_ptr<arrow::Schema>& schema) {
+Result<std::shared_ptr<arrow::RecordBatch>> InSchema(const arrow::RecordBatch& rows,
+                                                     const std::shared_ptr<arrow::Schema>& schema) {
   arrow::ArrayVector columns;
   for (const auto& field : schema->fields()) {
     const auto column = rows.GetColumnByName(field->name());
@@ -127,8 +126,7 @@ class RunMerger {
     ends.UnsafeAppend(run);
     const auto column = ends.Finish();
     STROM_TRY(FromArrow(column.status(), "merge changes"));
-    auto marked =
-        rows.AddColumn(rows.num_columns(), arrow::field("_end", arrow::int32()), *column);
+    auto marked = rows.AddColumn(rows.num_columns(), arrow::field("_end", arrow::int32()), *column);
     STROM_TRY(FromArrow(marked.status(), "merge changes"));
     return *marked;
   }
@@ -183,8 +181,8 @@ Status MergeRuns(const PaimonFiles& files, BucketFiles& target, std::vector<Sort
     STROM_TRY(beat());
     if (rows->num_rows() == 0) continue;
     if (!writer) {
-      STROM_ASSIGN(writer, KeyFileWriter::Open(shape, target,
-                                               {.compacted = true, .level = unit.level}));
+      STROM_ASSIGN(writer,
+                   KeyFileWriter::Open(shape, target, {.compacted = true, .level = unit.level}));
     }
     STROM_TRY(writer->Write(*rows));
     if (writer->bytes_so_far() >= target.options().target_bytes) STROM_TRY(close());
@@ -280,9 +278,9 @@ std::optional<MergeUnit> PickMerge(std::span<const SortedRun> runs, size_t trigg
   int64_t bytes = 0;
   for (; picked < runs.size() && runs[picked].level == 0; ++picked) bytes += runs[picked].bytes;
   const auto most = static_cast<double>(kMostAmplification * runs.back().bytes);
-  const double ratio =
-      std::max(1.0, std::pow(most / static_cast<double>(std::max<int64_t>(bytes, 1)),
-                             1.0 / (kMaxLevel - 1)));
+  const double ratio = std::max(
+      1.0,
+      std::pow(most / static_cast<double>(std::max<int64_t>(bytes, 1)), 1.0 / (kMaxLevel - 1)));
   for (; picked < runs.size(); ++picked) {
     if (static_cast<double>(runs[picked].bytes) > ratio * static_cast<double>(bytes)) break;
     bytes += runs[picked].bytes;

@@ -1,9 +1,8 @@
-#include "lake/paimon/paimon_expiry_internal.h"
-
 #include <algorithm>
 #include <set>
 
 #include "base/json.h"
+#include "lake/paimon/paimon_expiry_internal.h"
 #include "model/duration.h"
 
 namespace strom::lake::paimon {
@@ -91,8 +90,8 @@ Status Unless(const Result<T>& result) {
 }
 
 /// Files that are in the table no more since `snapshot`.
-Status RemoveReplaced(const PaimonFiles& files, const TableSchema& schema,
-                      const Snapshot& snapshot, const Needed& needed) {
+Status RemoveReplaced(const PaimonFiles& files, const TableSchema& schema, const Snapshot& snapshot,
+                      const Needed& needed) {
   auto entries = EntriesOf(files, snapshot.delta_manifest_list);
   STROM_TRY(Unless(entries));
   if (!entries) return {};
@@ -143,8 +142,8 @@ Result<Retention> Retention::Of(const TableSchema& schema) {
   STROM_TRY(number("snapshot.expire.limit", retention.step));
   if (retention.most < retention.least) {
     return Err(ErrorCode::kInvalidConfig,
-               "paimon.snapshot.num-retained.max is {}, less than the {} of .min",
-               retention.most, retention.least);
+               "paimon.snapshot.num-retained.max is {}, less than the {} of .min", retention.most,
+               retention.least);
   }
   if (const auto it = schema.options.find("snapshot.time-retained"); it != schema.options.end()) {
     auto age = model::ParseDuration(it->second);
@@ -195,8 +194,8 @@ Result<int64_t> ExpireSnapshots(const PaimonFiles& files, const TableSchema& sch
     STROM_TRY(RemoveChangelog(files, schema, snapshot, needed));
   for (const Snapshot& snapshot : expired) STROM_TRY(RemoveManifests(files, snapshot, needed));
   for (const Snapshot& snapshot : expired) {
-    STROM_TRY(files.files().Remove(
-        fmt::format("{}/snapshot/snapshot-{}", files.dir(), snapshot.id)));
+    STROM_TRY(
+        files.files().Remove(fmt::format("{}/snapshot/snapshot-{}", files.dir(), snapshot.id)));
   }
   STROM_TRY(io::WriteFileAtomically(files.files(), files.dir() + "/snapshot/EARLIEST",
                                     std::to_string(end)));

@@ -48,7 +48,9 @@ class KeyWriter final : public LakeWriter {
     buffered_bytes_ += arrow::util::TotalBufferSize(*converted);
     buffer_.push_back(std::move(converted));
     for (size_t i = 0; i < changes.size(); ++i) {
-      sequences_.push_back(base_offset + static_cast<int64_t>(i));
+      // Rows of a snapshot are fewer than the changes that made them, so their numbers are free.
+      sequences_.push_back(base_offset == kNoOffset ? snapshot_rows_++
+                                                    : base_offset + static_cast<int64_t>(i));
       kinds_.push_back(KindOf(changes[i]));
     }
     return buffered_bytes_ < kBufferBytes ? Status() : WriteOut();
@@ -102,6 +104,7 @@ class KeyWriter final : public LakeWriter {
   std::vector<int64_t> sequences_;
   std::vector<int8_t> kinds_;
   int64_t buffered_bytes_ = 0;
+  int64_t snapshot_rows_ = 0;
   LakeFiles finished_;
 };
 

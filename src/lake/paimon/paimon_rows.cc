@@ -238,7 +238,8 @@ Result<std::shared_ptr<arrow::Array>> FileRows::ColumnFor(size_t index,
   if (name == kOffsetColumn) {
     arrow::Int64Builder builder;
     STROM_TRY(FromArrow(builder.Resize(rows.num_rows()), "system column"));
-    for (int64_t i = 0; i < rows.num_rows(); ++i) builder.UnsafeAppend(base_offset + i);
+    const int64_t step = base_offset == LakeWriter::kNoOffset ? 0 : 1;
+    for (int64_t i = 0; i < rows.num_rows(); ++i) builder.UnsafeAppend(base_offset + i * step);
     auto array = builder.Finish();
     STROM_TRY(FromArrow(array.status(), "system column"));
     return *array;
