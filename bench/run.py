@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures the server beside the machine's own ceilings in one run and prints a table: CPU-seconds of the server per unit.
 
-Usage: make bench [> bench/RESULTS.md]. Cores are shared with the load, so rates are not told; CPU and ratios are.
+Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, keys, many, recovery, restart, curves.
+Cores are shared with the load, so rates are not told; CPU and ratios are.
 """
 import json
 import os
@@ -15,7 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/conformance"))
-from harness import Process, Server, sql  # noqa: E402
+from harness import Process, Raw, Server, field, fields, sql  # noqa: E402
 
 LOAD = str(ROOT / "build/release/bench_load")
 GIB = 1 << 30
@@ -82,6 +83,43 @@ def key_tables(server):
     row("prefix lookup of about 100 rows", f"{r['cpu'] / r['rows'] * 1e6:.2f} CPU us per row", "bare prefix scan 0.27")
 
 
+def keys_under_load(server):
+    """Lookups while rows are put, and the tiering of what was put."""
+    sql(server, "CREATE TABLE busy (id BIGINT, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '4', 'table.datalake.freshness' = '60s')")
+    load("upsert", server.address, "busy", 2, 1000, 200, 1_000_000, 6)
+    writer = subprocess.Popen([LOAD, "upsert", server.address, "busy", "2", "1000", "1000", "1000000", "7", "100000"], stdout=subprocess.PIPE, text=True, cwd=folder)
+    r = load("lookup", server.address, "busy", 1, 1, 1, 20_000, 1_000_000)
+    written = json.loads(writer.communicate()[0])
+    row("lookup of a random key while rows are put", f"p50 {r['p50_us']:.0f} us, p99 {r['p99_us']:.0f} us, at {written['rows'] / written['seconds'] / 1000:.0f} k rows/s", "target p99 5 ms at 100 k rows/s")
+    sql(server, "ALTER TABLE busy SET ('table.datalake.enabled' = 'true')")
+    lake = server.cwd / "data/lake/fluss.db/busy"
+    raw = Raw(server.port)
+    table = raw.table_id("fluss", "busy")
+    ends = [fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table) + field(5, bucket))[1][0])[4][0] for bucket in range(4)]
+    changes = lambda: sum(json.loads(path.read_text()).get("changelogRecordCount", 0) for path in lake.glob("snapshot/snapshot-*"))  # noqa: E731
+    spent, memory = tier(server, "busy", lambda _: changes() == sum(ends))
+    files = [*sorted(lake.rglob("data-*.parquet")), *sorted(lake.rglob("changelog-*.parquet"))]
+    bare = load("parquet", 1 << 40, *files)
+    row("tier changes of keys to Paimon with changelog files, worker and server", f"{spent / bare['rows'] * 1e6:.2f} CPU s per million rows of both files, worker {memory:.0f} MiB resident",
+        f"Arrow's bare writer {bare['cpu'] / bare['rows'] * 1e6:.2f}: {bare['cpu'] / spent * 100:.0f} % of its rows per CPU-second; target 40 %")
+
+
+def recovery():
+    """10 M rows in 8 buckets, kill -9 a minute after a snapshot, and the time until every bucket answers a lookup."""
+    (folder / "recovery").mkdir()
+    server = Server(folder / "recovery", **{"kv.snapshot.interval": "30s"})
+    sql(server, "CREATE TABLE lost (id BIGINT, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '8')")
+    load("upsert", server.address, "lost", 2, 10_000, 1000, 10_000_000, 1)
+    load("upsert", server.address, "lost", 2, 1000, 1000, 10_000_000, 2)
+    server.kill()
+    begun = time.monotonic()
+    again = server.restarted()
+    load("lookup", again.address, "lost", 1, 1, 64, 1, 10_000_000)
+    row("10 M rows put into 8 buckets, kill -9", f"every bucket answers after {time.monotonic() - begun:.1f} s", "target 5 s")
+    again.stop()
+    shutil.rmtree(folder / "recovery")
+
+
 def many_key_buckets():
     """10,000 buckets of 100 rows each, and kill -9."""
     (folder / "keys").mkdir()
@@ -89,12 +127,14 @@ def many_key_buckets():
     begun = time.monotonic()
     sql(server, "CREATE TABLE many (id BIGINT, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '10000')")
     created = time.monotonic() - begun
+    begun = time.monotonic()
     load("upsert", server.address, "many", 2, 10000, 100, 1_000_000_000, 1)
+    filled = time.monotonic() - begun
     memory = resident_mib(server)
     server.kill()
     begun = time.monotonic()
     again = server.restarted()
-    row("10,000 key buckets of 100 rows", f"{memory:.0f} MiB resident, created in {created:.1f} s, back {time.monotonic() - begun:.1f} s after kill -9", "target 1 GiB, 10 s, 10 s")
+    row("10,000 key buckets of 100 rows", f"{memory:.0f} MiB resident, created in {created:.1f} s, filled in {filled:.0f} s, back {time.monotonic() - begun:.1f} s after kill -9", "target 1 GiB, 10 s, 10 s")
     again.stop()
     shutil.rmtree(folder / "keys")
 
@@ -114,25 +154,24 @@ def restart_after_crash(gib):
     shutil.rmtree(folder / "crash")
 
 
-with tempfile.TemporaryDirectory() as name:
-    folder = pathlib.Path(name)
-    print(f"# Results\n\n`make bench`, {os.cpu_count()} cores of {platform.machine()}, Linux {platform.release()}.\n")
-    print("| what | measured | beside it, in the same run |\n|---|---|---|")
-    ceiling = load("ceiling", 512)
-    append_ceiling = ceiling["crc_s_per_gib"] + ceiling["write_s_per_gib"]
-    row("ceilings", f"memcpy {ceiling['memcpy_s_per_gib']:.3f}, CRC {ceiling['crc_s_per_gib']:.3f}, page-cache append "
-        f"{ceiling['write_s_per_gib']:.3f} s per GiB; echo p50 {ceiling['echo_p50_us']:.0f} us")
+def tier(server, table, done):
+    """Lets a worker tier a table until done(rows that arrived): CPU seconds of worker and server, and the worker's MiB."""
+    before = cpu(server)
+    worker = Process(["tier", "--fluss.bootstrap.servers", server.address], folder)
+    arrived = 0
+    while not done(arrived):  # its log line of each round that wrote something
+        line = worker.wait_for(rf"tiering fluss.{table}: snapshot \d+, (\d+) rows", 120)
+        arrived += int(line.group(1))
+        worker.lines.remove(line.string)
+    spent = cpu(worker) + cpu(server) - before
+    memory = resident_mib(worker)
+    worker.stop()
+    return spent, memory
 
-    begun = time.monotonic()
-    server = Server(folder, **{"datalake.format": "paimon", "server.tiering.enabled": "false"})
-    ready = server.wait_for(r"ready in (\d+) ms").group(1)
-    row("start", f"{ready} ms to ready, {(time.monotonic() - begun) * 1000:.0f} ms from exec as seen outside", "target 100 ms")
-    idle = resident_mib(server)
-    row("idle resident memory", f"{idle:.1f} MiB", "target 64 MiB")
-    sql(server, "CREATE TABLE many (id BIGINT) WITH ('bucket.num' = '1000')")
-    row("1,000 empty buckets add", f"{resident_mib(server) - idle:.1f} MiB", "target 20 MiB")
 
+def logs(server, ceiling):
     sql(server, "CREATE TABLE big (id BIGINT, s STRING) WITH ('bucket.num' = '4', 'table.log.arrow.compression.type' = 'NONE')")
+    append_ceiling = ceiling["crc_s_per_gib"] + ceiling["write_s_per_gib"]
     r = measured(server, "append", server.address, "big", 4, 4, 11000, 2000)
     row("append, 1 MiB batches, 4 connections", f"{r['cpu'] / r['bytes'] * GIB:.2f} CPU s per GiB",
         f"CRC + page-cache append {append_ceiling:.2f}, and the frame's way in")
@@ -148,24 +187,18 @@ with tempfile.TemporaryDirectory() as name:
     load("append", server.address, "wide", 1, 4, 6000, 1000)
     everything = measured(server, "fetch", server.address, "wide")
     one = measured(server, "fetch", server.address, "wide", 7)
-    row("fetch, all columns", f"{everything['cpu'] / everything['bytes'] * GIB:.2f} CPU s per GiB")
+    spent = everything["cpu"] / everything["bytes"] * GIB
+    row("fetch, all columns", f"{spent:.2f} CPU s per GiB", f"read + send {ceiling['send_s_per_gib']:.2f}: {spent / ceiling['send_s_per_gib']:.2f} times; target 1.4")
     row("fetch, 1 of 20 columns", f"{one['bytes'] / everything['bytes'] * 100:.1f} % of the bytes, {one['cpu'] / everything['cpu'] * 100:.0f} % of the CPU", "target 7 %, 25 %")
 
+
+def log_lake(server):
     rows = 10_000_000
     sql(server, "CREATE TABLE flat (id BIGINT, k INT, v DOUBLE, s STRING) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '60s')")
     generate = "INSERT INTO flat SELECT id, CAST(id % 100 AS INT), id / 3, 'text ' || (id % 1000) FROM range({}, {}) AS r(id)"
     tiered = rows * 9 // 10
     sql(server, generate.format(0, tiered))
-    before = cpu(server)
-    worker = Process(["tier", "--fluss.bootstrap.servers", server.address], folder)
-    arrived = 0
-    while arrived < tiered:  # its log line of each round that wrote something
-        done = worker.wait_for(r"tiering fluss.flat: snapshot \d+, (\d+) rows", 120)
-        arrived += int(done.group(1))
-        worker.lines.remove(done.string)
-    spent = cpu(worker) + cpu(server) - before
-    memory = resident_mib(worker)
-    worker.stop()
+    spent, memory = tier(server, "flat", lambda arrived: arrived >= tiered)
     lake = server.cwd / "data/lake/fluss.db/flat"
     bare = load("parquet", tiered, *sorted(lake.glob("bucket-*/*.parquet")))
     row("tier 9 M rows to Parquet, worker and server", f"{spent / tiered * 1e6:.2f} CPU s per million rows, worker {memory:.0f} MiB resident",
@@ -179,8 +212,41 @@ with tempfile.TemporaryDirectory() as name:
     started = time.monotonic()
     sql(server, query.format(f"'{files}'"))
     row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
-    key_tables(server)
-    many_key_buckets()
-    restart_after_crash(20 if shutil.disk_usage(folder).free > 40 * GIB else 4)
-    cost_curves(server)
+
+
+PARTS = ["logs", "lake", "keys", "many", "recovery", "restart", "curves"]
+wanted = sys.argv[1:] or PARTS
+if unknown := [part for part in wanted if part not in PARTS]:
+    sys.exit(f"bench: no part {unknown[0]}; there are {', '.join(PARTS)}")
+with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    print(f"# Results\n\n`make bench`, {os.cpu_count()} cores of {platform.machine()}, Linux {platform.release()}.\n")
+    print("| what | measured | beside it, in the same run |\n|---|---|---|")
+    ceiling = load("ceiling", 512)
+    row("ceilings", f"memcpy {ceiling['memcpy_s_per_gib']:.3f}, CRC {ceiling['crc_s_per_gib']:.3f}, page-cache append "
+        f"{ceiling['write_s_per_gib']:.3f}, read + send {ceiling['send_s_per_gib']:.3f} s per GiB; echo p50 {ceiling['echo_p50_us']:.0f} us")
+
+    begun = time.monotonic()
+    server = Server(folder, **{"datalake.format": "paimon", "server.tiering.enabled": "false"})
+    ready = server.wait_for(r"ready in (\d+) ms").group(1)
+    row("start", f"{ready} ms to ready, {(time.monotonic() - begun) * 1000:.0f} ms from exec as seen outside", "target 100 ms")
+    idle = resident_mib(server)
+    row("idle resident memory", f"{idle:.1f} MiB", "target 64 MiB")
+    sql(server, "CREATE TABLE many (id BIGINT) WITH ('bucket.num' = '1000')")
+    row("1,000 empty buckets add", f"{resident_mib(server) - idle:.1f} MiB", "target 20 MiB")
+    if "logs" in wanted:
+        logs(server, ceiling)
+    if "lake" in wanted:
+        log_lake(server)
+    if "keys" in wanted:
+        key_tables(server)
+        keys_under_load(server)
+    if "many" in wanted:
+        many_key_buckets()
+    if "recovery" in wanted:
+        recovery()
+    if "restart" in wanted:
+        restart_after_crash(20 if shutil.disk_usage(folder).free > 40 * GIB else 4)
+    if "curves" in wanted:
+        cost_curves(server)
     server.stop()

@@ -38,29 +38,42 @@ KeyReader::~KeyReader() {
   (void)connection_.Call(close);  // else the server ends it by itself after a while
 }
 
+/// One call; no rows when it brought none.
+Result<std::shared_ptr<arrow::RecordBatch>> KeyReader::Ask(int32_t batch_bytes) {
+  wire::ScanKvRequest request;
+  if (next_call_ == 0) {
+    request.bucket_scan_req.emplace();
+    request.bucket_scan_req->table_id = bucket_.table_id;
+    request.bucket_scan_req->partition_id = PartitionOf(bucket_);
+    request.bucket_scan_req->bucket_id = bucket_.bucket;
+  } else {
+    request.scanner_id = scanner_id_;
+  }
+  request.call_seq_id = next_call_++;
+  request.batch_size_bytes = batch_bytes;
+  done_ = true;  // also after an error: there is nothing to go on with
+  STROM_ASSIGN(const wire::ScanKvResponse response, connection_.Call(request));
+  STROM_TRY(ErrorIn(response));
+  log_offset_ = response.log_offset.value_or(log_offset_);
+  done_ = !response.has_more_results.value_or(false);
+  scanner_id_ = done_ ? std::nullopt : response.scanner_id;
+  if (!response.records) return nullptr;
+  STROM_ASSIGN(const auto values, record::ReadValueBatch(response.records->view()));
+  return rows_.Decode(values);
+}
+
+Status KeyReader::Open() {
+  constexpr int32_t kOneRow = 1;
+  STROM_ASSIGN(first_rows_, Ask(kOneRow));
+  return {};
+}
+
 Result<std::shared_ptr<arrow::RecordBatch>> KeyReader::Next() {
+  if (auto first = std::exchange(first_rows_, nullptr); first && first->num_rows() > 0)
+    return first;
   while (!done_) {
-    wire::ScanKvRequest request;
-    if (next_call_ == 0) {
-      request.bucket_scan_req.emplace();
-      request.bucket_scan_req->table_id = bucket_.table_id;
-      request.bucket_scan_req->partition_id = PartitionOf(bucket_);
-      request.bucket_scan_req->bucket_id = bucket_.bucket;
-    } else {
-      request.scanner_id = scanner_id_;
-    }
-    request.call_seq_id = next_call_++;
-    request.batch_size_bytes = kBatchBytes;
-    done_ = true;  // also after an error: there is nothing to go on with
-    STROM_ASSIGN(const wire::ScanKvResponse response, connection_.Call(request));
-    STROM_TRY(ErrorIn(response));
-    log_offset_ = response.log_offset.value_or(log_offset_);
-    done_ = !response.has_more_results.value_or(false);
-    scanner_id_ = done_ ? std::nullopt : response.scanner_id;
-    if (!response.records) continue;
-    STROM_ASSIGN(const auto values, record::ReadValueBatch(response.records->view()));
-    STROM_ASSIGN(auto rows, rows_.Decode(values));
-    if (rows->num_rows() > 0) return rows;
+    STROM_ASSIGN(auto rows, Ask(kBatchBytes));
+    if (rows && rows->num_rows() > 0) return rows;
   }
   return nullptr;
 }

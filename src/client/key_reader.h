@@ -50,6 +50,8 @@ class KeyReader {
   KeyReader(const KeyReader&) = delete;
   KeyReader& operator=(const KeyReader&) = delete;
 
+  /// Fixes the moment, which is else that of the first Next. Errors: those of SCAN_KV.
+  Status Open();
   /// The next rows, or nothing at the end. Errors: those of SCAN_KV and of decoding.
   Result<std::shared_ptr<arrow::RecordBatch>> Next();
   /// After the first Next: the changes from here on are not in these rows.
@@ -63,6 +65,9 @@ class KeyReader {
   int32_t next_call_ = 0;
   int64_t log_offset_ = 0;
   bool done_ = false;
+  std::shared_ptr<arrow::RecordBatch> first_rows_;  // that Open brought along
+
+  Result<std::shared_ptr<arrow::RecordBatch>> Ask(int32_t batch_bytes);
 };
 
 /// The row of a primary key table with `key`, or no row. `key`: the values of the primary key, in

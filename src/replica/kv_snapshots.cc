@@ -19,7 +19,34 @@ Result<KvSnapshot> ReadSnapshot(io::FileSystem& files, const KvSnapshotHandle& h
 
 }  // namespace
 
+/// Removes files of snapshots that were never committed, or were given up and not removed.
+Status KvSnapshotJob::Sweep() const {
+  STROM_ASSIGN(const auto kept, link->SnapshotsOf(bucket));
+  std::set<std::string> needed;
+  for (const KvSnapshotHandle& handle : kept) {
+    STROM_ASSIGN(const KvSnapshot snapshot, ReadSnapshot(*files, handle));
+    needed.insert(snapshot.location);
+    for (const KvSnapshot::File& file : snapshot.shared_files) needed.insert(file.remote_path);
+  }
+  const std::string shared_dir = remote_dir + "/shared";
+  needed.insert(shared_dir);
+  for (const std::string& dir : {remote_dir, shared_dir}) {
+    const auto listed = files->List(dir);
+    if (!listed) continue;  // nothing there yet
+    for (const io::Entry& entry : *listed) {
+      const std::string path = dir + "/" + entry.name;
+      if (needed.contains(path)) continue;
+      LogInfo("{} belongs to no key snapshot and is removed", path);
+      STROM_TRY(files->RemoveTree(path));
+    }
+  }
+  return {};
+}
+
 Result<KvSnapshotJob::Done> KvSnapshotJob::Run() {
+  // What cannot be swept harms nobody.
+  if (const Status swept = sweep ? Sweep() : Status(); !swept)
+    LogWarn("{}: {}", remote_dir, swept.error().message);
   kv::SnapshotImage image(image_dir);
   auto updated = image.Update(*rows);
   rows.reset();

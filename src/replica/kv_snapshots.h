@@ -22,6 +22,7 @@ struct KvSnapshotJob {
   std::unique_ptr<kv::KvStore::Cursor> rows;
   kv::SpaceState state;
   bool counts_rows = true;
+  bool sweep = false;  // remove what an interrupted job may have left
   CoordinatorLink* link = nullptr;
   io::FileSystem* files = nullptr;
 
@@ -35,6 +36,7 @@ struct KvSnapshotJob {
   Result<model::KvSnapshot> Upload(const std::vector<kv::SnapshotImage::File>& image,
                                    const kv::SnapshotImage& note);
   void RemoveUnneeded(const CoordinatorLink::Committed& committed);
+  Status Sweep() const;
 };
 
 /// Reads the rows of a bucket's newest readable snapshot into the store; an older one when the

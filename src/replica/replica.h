@@ -53,6 +53,7 @@ class Replica {
     int64_t oldest_offset = 0;
     bool wanted = false;
     bool under_way = false;
+    bool first = true;  // since the start
   };
   Snapshots& snapshots() { return snapshots_; }
   const Snapshots& snapshots() const { return snapshots_; }

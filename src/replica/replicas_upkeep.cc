@@ -50,6 +50,7 @@ void Replicas::FlushOn(size_t shard) {
       job.image_dir = ImageDirOf(table, bucket);
       job.remote_dir = RemoteKvDirOf(table, bucket);
       job.counts_rows = replica->kv()->row_count().has_value();
+      job.sweep = std::exchange(replica->snapshots().first, false);
       job.link = link_;
       job.files = &files_;
     }

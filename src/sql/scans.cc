@@ -128,9 +128,29 @@ BucketBatchReader::OpenBucket LogsOf(SharedConnection connection, SharedTable ta
 BucketBatchReader::OpenBucket KeysOf(SharedConnection connection, SharedTable table,
                                      std::vector<model::TableBucket> buckets,
                                      std::vector<int32_t> columns) {
+  struct Readers {
+    SharedConnection connection;  // outlives those that use it
+    std::vector<std::shared_ptr<client::KeyReader>> open;
+    Status failed;
+  };
+  auto readers = std::make_shared<Readers>(Readers{connection, {}, {}});
+  const auto reader_of = [=](const model::TableBucket& bucket) {
+    return std::make_shared<client::KeyReader>(*connection, table, bucket, columns);
+  };
+  // All buckets are seen as they are now; only of very many, which the server would not keep open,
+  // each is seen when the scan comes to it.
+  constexpr size_t kMostOpen = 64;
+  for (size_t i = 0; buckets.size() <= kMostOpen && i < buckets.size() && readers->failed; ++i) {
+    readers->open.push_back(reader_of(buckets[i]));
+    readers->failed = readers->open.back()->Open();
+  }
   return [=](size_t i) -> BucketBatchReader::NextRows {
-    auto reader = std::make_shared<client::KeyReader>(*connection, table, buckets[i], columns);
-    return [connection, reader] { return reader->Next(); };
+    const bool opened = i < readers->open.size();
+    auto reader = opened ? std::move(readers->open[i]) : reader_of(buckets[i]);
+    return [readers, reader]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
+      STROM_TRY(readers->failed);
+      return reader->Next();
+    };
   };
 }
 

@@ -71,6 +71,28 @@ def test_snapshots_share_files_and_old_ones_go(tmp_path):
     assert server.stop() == 0
 
 
+def test_files_of_an_interrupted_snapshot_are_removed(tmp_path):
+    server = Server(tmp_path, **SETTINGS)
+    table = create(server, "t")
+    sql(server, "INSERT INTO t SELECT i, 'v', 'p' FROM range(100) AS r(i)")
+    wait_for_snapshots(server, "t", table)
+    server.kill()
+    remote = next((tmp_path / "data/remote/kv/fluss").glob(f"t-{table}")) / "0"
+    left = [remote / "snap-9999", remote / "shared/left-behind"]
+    left[0].mkdir()
+    for path in (left[0] / "CURRENT", left[1]):
+        path.write_text("half")
+    server = server.restarted()
+    sql(server, "UPDATE t SET v = 'w' WHERE id < 50")
+    wait_for_snapshots(server, "t", table)
+    until(lambda: not any(path.exists() for path in left), what="they are removed")
+    server.kill()
+    shutil.rmtree(tmp_path / "data/kv-store")
+    server = server.restarted()
+    assert sql(server, "SELECT count(*) AS n FROM t WHERE v = 'w'")[0] == [{"n": 50}]
+    assert server.stop() == 0
+
+
 def lease_request(lease, table, snapshots, millis=3_600_000):
     of_buckets = b"".join(field(2, field(2, bucket) + field(3, snapshot)) for bucket, snapshot in snapshots.items())
     return field(1, lease) + field(2, millis) + field(3, field(1, table) + of_buckets)
