@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include <malloc.h>
+
 #include "cli/command.h"
 
 namespace {
@@ -26,9 +28,18 @@ void PrintHelp(FILE* out) {
   std::fputs("\n  strom VERB --help tells more.\n", out);
 }
 
+/// Keeps freed memory for the next use of it. A compressor's buffers come and go with each batch,
+/// and by default the pages for them are asked of the system, and cleared by it, every time.
+void KeepFreedMemory() {
+  constexpr int kLargeBytes = 8 << 20;
+  mallopt(M_MMAP_THRESHOLD, kLargeBytes);
+  mallopt(M_TRIM_THRESHOLD, 2 * kLargeBytes);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  KeepFreedMemory();
   if (argc < 2) {
     PrintHelp(stderr);
     return strom::cli::kUsage;

@@ -175,6 +175,8 @@ class ParquetWriter final : public DataFileWriter {
         ->enable_store_decimal_as_integer();
     if (compression == arrow::Compression::ZSTD)
       properties.compression_level(options.compression_level);
+    for (const std::string& column : options.distinct_columns)
+      properties.disable_dictionary(column);
     parquet::ArrowWriterProperties::Builder arrow_properties;
     if (options.int96_timestamps) arrow_properties.enable_deprecated_int96_timestamps();
     auto writer =

@@ -36,6 +36,8 @@ class DataFileWriter {
     int compression_level = 1;
     int64_t row_group_rows = 1 << 20;
     bool int96_timestamps = false;  // for timestamps finer than microseconds
+    /// Columns whose values hardly repeat: a dictionary of them would only be built in vain.
+    std::vector<std::string> distinct_columns;
   };
   virtual ~DataFileWriter() = default;
   virtual Status Write(const arrow::RecordBatch& batch) = 0;

@@ -115,7 +115,7 @@ class RunMerger {
     if (parts.empty()) return nullptr;
     const auto all = arrow::ConcatenateRecordBatches(parts);
     STROM_TRY(FromArrow(all.status(), "merge changes"));
-    return shape_.Sorted(*all);
+    return shape_.Sorted(*all, KeyFileShape::Order::kKeyAndSequence);
   }
 
   static Result<std::shared_ptr<arrow::RecordBatch>> WithEnd(const arrow::RecordBatch& rows,

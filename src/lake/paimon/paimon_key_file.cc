@@ -64,10 +64,11 @@ KeyFileShape::KeyFileShape(const TableSchema& schema) {
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> KeyFileShape::Sorted(
-    const std::shared_ptr<arrow::RecordBatch>& rows) const {
+    const std::shared_ptr<arrow::RecordBatch>& rows, Order by) const {
   std::vector<arrow::compute::SortKey> order;
   for (const Field& key : keys_) order.emplace_back(key.name);
-  order.emplace_back("_SEQUENCE_NUMBER");
+  if (by == Order::kKeyAndSequence) order.emplace_back("_SEQUENCE_NUMBER");
+  // The sort is stable.
   const auto indices =
       arrow::compute::SortIndices(arrow::Datum(rows), arrow::compute::SortOptions(order));
   STROM_TRY(FromArrow(indices.status(), "sort changes"));

@@ -24,9 +24,10 @@ class KeyFileShape {
   int kind_column() const { return static_cast<int>(keys_.size()) + 1; }
   int first_value_column() const { return static_cast<int>(keys_.size()) + 2; }
 
-  /// By key and sequence.
+  /// By key and sequence; rows that come in the order of their sequences need only `kKey`.
+  enum class Order { kKey, kKeyAndSequence };
   Result<std::shared_ptr<arrow::RecordBatch>> Sorted(
-      const std::shared_ptr<arrow::RecordBatch>& rows) const;
+      const std::shared_ptr<arrow::RecordBatch>& rows, Order by) const;
   bool SameKey(const arrow::RecordBatch& rows, int64_t a, int64_t b) const;
   /// Of sorted rows [0, end) the newest one of each key; without those that retract when
   /// `drop_deletes`.

@@ -76,7 +76,8 @@ class KeyWriter final : public LakeWriter {
     const auto value_columns = (*values)->columns();
     columns.insert(columns.end(), value_columns.begin(), value_columns.end());
     return shape_.Sorted(
-        arrow::RecordBatch::Make(shape_.schema(), (*values)->num_rows(), std::move(columns)));
+        arrow::RecordBatch::Make(shape_.schema(), (*values)->num_rows(), std::move(columns)),
+        KeyFileShape::Order::kKey);
   }
 
   Status WriteOut() {

@@ -121,6 +121,13 @@ Result<WriterOptions> WriterOptionsOf(const TableSchema& schema) {
                  "paimon.{} is not supported by this version's writer; remove it", refused);
     }
   }
+  options.file.distinct_columns = {kOffsetColumn};
+  if (!schema.primary_keys.empty()) {
+    // The other key columns may repeat below this one.
+    const std::string& last = schema.primary_keys.back();
+    for (const std::string& column : {std::string("_SEQUENCE_NUMBER"), last, "_KEY_" + last})
+      options.file.distinct_columns.push_back(column);
+  }
   for (const Field& field : schema.fields) {
     const bool time =
         field.type.root == TypeRoot::kTimestamp || field.type.root == TypeRoot::kTimestampLtz;
