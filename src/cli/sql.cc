@@ -52,6 +52,10 @@ std::string Sources(const sql::StatementReport& report) {
     if (!scan.snapshot_id) text += "no lake snapshot";
     if (!scan.lake_only) text += fmt::format(", stream {} rows", scan.stream_rows);
   }
+  if (report.row_groups > 0) {
+    text +=
+        fmt::format("; {} of {} row groups skipped", report.row_groups_skipped, report.row_groups);
+  }
   return text;
 }
 

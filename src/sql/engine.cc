@@ -193,6 +193,7 @@ class DuckDbEngine final : public Engine {
     config.replacement_scans.insert(
         config.replacement_scans.begin(),
         duckdb::ReplacementScan(ReplaceTable, duckdb::make_uniq<ReplacementData>(hooks_)));
+    row_groups_.Watch(config);
     database_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
     using Arrow = duckdb::ArrowTableFunction;
     duckdb::TableFunction scan("strom_scan", {duckdb::LogicalType::VARCHAR},
@@ -207,6 +208,7 @@ class DuckDbEngine final : public Engine {
   }
 
   Result<int64_t> Run(const std::string& statement, RowSink& sink) override {
+    row_groups_.Forget();
     try {
       auto result = connection_->SendQuery(statement);
       if (result->HasError()) return Failed(result->GetErrorObject());
@@ -269,6 +271,14 @@ class DuckDbEngine final : public Engine {
 
   void Interrupt() override { connection_->Interrupt(); }
 
+  RowGroupCount CountRowGroups() override {
+    try {
+      return row_groups_.Count(*connection_);
+    } catch (const std::exception&) {
+      return {};  // a count is no reason to fail
+    }
+  }
+
  private:
   /// What DuckDB says, under the code that a hook put in front of it.
   static std::unexpected<Error> Failed(const duckdb::ErrorData& fault) {
@@ -291,6 +301,7 @@ class DuckDbEngine final : public Engine {
   }
 
   const Hooks hooks_;
+  RowGroups row_groups_;
   std::unique_ptr<duckdb::DuckDB> database_;
   std::unique_ptr<duckdb::Connection> connection_;
 };

@@ -9,6 +9,7 @@
 #include <arrow/type_fwd.h>
 
 #include "base/result.h"
+#include "sql/row_groups.h"
 #include "sql/session.h"
 
 namespace strom::sql {
@@ -47,6 +48,8 @@ class Engine {
   using OnBatch = std::function<Status(const std::shared_ptr<arrow::RecordBatch>&)>;
   virtual Status RunToArrow(const std::string& query, const OnBatch& on_batch) = 0;
   virtual void Interrupt() = 0;
+  /// Of the Parquet files in the plan of the last statement. Reads their footers.
+  virtual RowGroupCount CountRowGroups() = 0;
 };
 
 }  // namespace strom::sql

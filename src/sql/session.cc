@@ -394,6 +394,11 @@ class Session::Inner {
     }
     report.scans = scans_.TakeReports();
     if (!rows) return std::unexpected(rows.error());
+    if (ToUpper(s.text.substr(0, 7)) == "EXPLAIN" && !report.scans.empty()) {
+      const RowGroupCount count = engine_->CountRowGroups();
+      report.row_groups = count.all;
+      report.row_groups_skipped = count.skipped;
+    }
     report.has_rows = *rows >= 0;
     report.rows = std::max<int64_t>(*rows, 0);
     return report;

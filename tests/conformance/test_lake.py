@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import READERS, Process, Server, java, sql, until
+from harness import READERS, STROM, Process, Server, java, sql, until
 
 READ = """
 import json, sys
@@ -154,6 +154,19 @@ def test_small_files_are_joined_and_old_snapshots_go(server, name, options, file
         offsets = sorted(row["__offset"] for row in seen if row["__bucket"] == bucket)
         assert offsets == list(range(len(offsets)))
     assert java_paimon(server, "fluss." + name)[0] == rows
+
+
+def test_explain_counts_the_row_groups_that_filters_leave_out(server, name):
+    sql(server, f"CREATE TABLE {name} (id BIGINT, v STRING, d DECIMAL(10, 2), dt DATE) WITH ('bucket.num' = '1', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '100ms')")
+    for step in range(4):
+        rows = f"range({step * 100}, {step * 100 + 100}) AS r(i)"
+        sql(server, f"INSERT INTO {name} SELECT i, 'v' || (i // 100), i / 10, DATE '2025-01-01' + (i // 100)::INT FROM {rows}")
+        wait_until_tiered(server, name, step * 100 + 100)
+    for condition, skipped in (("id = 250", 3), ("id >= 200", 2), ("v = 'v3'", 3), ("v = 'nothing'", 4), ("d > 15.5", 1), ("dt < DATE '2025-01-02'", 3), ("id IN (5, 305)", 2), ("true", 0)):
+        for kind in ("EXPLAIN", "EXPLAIN ANALYZE"):
+            words = [STROM, "sql", "--bootstrap", server.address, "-c", f"{kind} SELECT * FROM {name} WHERE {condition}"]
+            told = subprocess.run(words, capture_output=True, text=True, timeout=60).stderr
+            assert f"{skipped} of 4 row groups skipped" in told, (condition, told)
 
 
 def test_before_the_first_commit_the_lake_is_empty_and_not_an_error(server, name):

@@ -1,0 +1,132 @@
+#include "sql/row_groups.h"
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <duckdb.hpp>
+#include <duckdb/common/multi_file/multi_file_states.hpp>
+#include <duckdb/optimizer/optimizer_extension.hpp>
+#include <duckdb/parser/keyword_helper.hpp>
+#include <duckdb/planner/operator/logical_get.hpp>
+#include <duckdb/planner/table_filter.hpp>
+#include <duckdb/storage/statistics/numeric_stats.hpp>
+#include <duckdb/storage/statistics/string_stats.hpp>
+
+namespace strom::sql {
+namespace {
+
+struct Filter {
+  duckdb::LogicalType type;
+  duckdb::unique_ptr<duckdb::TableFilter> test;
+};
+struct FileScan {
+  std::vector<std::string> files;
+  std::multimap<std::string, Filter> filters;  // by column
+};
+
+/// What is known of a column of a row group; nothing when that is not enough to compare with.
+std::optional<duckdb::BaseStatistics> StatsOf(const duckdb::LogicalType& type,
+                                              const duckdb::Value& min, const duckdb::Value& max) {
+  if (min.IsNull() || max.IsNull()) return std::nullopt;
+  auto stats = duckdb::BaseStatistics::CreateUnknown(type);
+  switch (stats.GetStatsType()) {
+    case duckdb::StatisticsType::NUMERIC_STATS:
+      duckdb::NumericStats::SetMin(stats, min.DefaultCastAs(type));
+      duckdb::NumericStats::SetMax(stats, max.DefaultCastAs(type));
+      return stats;
+    case duckdb::StatisticsType::STRING_STATS:
+      duckdb::StringStats::SetMin(stats, duckdb::string_t(min.GetValue<std::string>()));
+      duckdb::StringStats::SetMax(stats, duckdb::string_t(max.GetValue<std::string>()));
+      return stats;
+    default: return std::nullopt;
+  }
+}
+
+bool LeavesOut(const Filter& filter, const duckdb::Value& min, const duckdb::Value& max) {
+  auto stats = StatsOf(filter.type, min, max);
+  if (!stats) return false;
+  const auto result = filter.test->CheckStatistics(*stats);
+  return result == duckdb::FilterPropagateResult::FILTER_ALWAYS_FALSE ||
+         result == duckdb::FilterPropagateResult::FILTER_FALSE_OR_NULL;
+}
+
+struct Plans : duckdb::OptimizerExtensionInfo {
+  std::mutex mutex;  // guards scans
+  std::vector<FileScan> scans;
+
+  void Note(duckdb::LogicalOperator& plan) {
+    for (auto& child : plan.children) Note(*child);
+    if (plan.type != duckdb::LogicalOperatorType::LOGICAL_GET) return;
+    auto& get = plan.Cast<duckdb::LogicalGet>();
+    if (get.function.name != "read_parquet" && get.function.name != "parquet_scan") return;
+    FileScan scan;
+    const auto& data = get.bind_data->Cast<duckdb::MultiFileBindData>();
+    for (const auto& file : data.file_list->GetAllFiles()) scan.files.push_back(file.path);
+    for (const auto& [column, filter] : get.table_filters.filters) {
+      if (column < get.names.size())
+        scan.filters.emplace(get.names[column], Filter{get.returned_types[column], filter->Copy()});
+    }
+    const std::lock_guard lock(mutex);
+    scans.push_back(std::move(scan));
+  }
+};
+
+}  // namespace
+
+struct RowGroups::Inner {
+  duckdb::shared_ptr<Plans> plans = duckdb::make_shared_ptr<Plans>();
+};
+
+RowGroups::RowGroups() : inner_(std::make_unique<Inner>()) {}
+RowGroups::~RowGroups() = default;
+
+void RowGroups::Watch(duckdb::DBConfig& config) {
+  duckdb::OptimizerExtension extension;
+  extension.optimize_function = [](duckdb::OptimizerExtensionInput& input,
+                                   duckdb::unique_ptr<duckdb::LogicalOperator>& plan) {
+    static_cast<Plans&>(*input.info).Note(*plan);
+  };
+  extension.optimizer_info = inner_->plans;
+  duckdb::OptimizerExtension::Register(config, std::move(extension));
+}
+
+void RowGroups::Forget() {
+  const std::lock_guard lock(inner_->plans->mutex);
+  inner_->plans->scans.clear();
+}
+
+RowGroupCount RowGroups::Count(duckdb::Connection& connection) {
+  std::vector<FileScan> scans;
+  {
+    const std::lock_guard lock(inner_->plans->mutex);
+    scans = std::exchange(inner_->plans->scans, {});
+  }
+  RowGroupCount count;
+  for (const FileScan& scan : scans) {
+    std::string files;
+    for (const std::string& file : scan.files)
+      files += (files.empty() ? "" : ", ") + duckdb::KeywordHelper::WriteQuoted(file, '\'');
+    const auto footers = connection.Query(
+        "SELECT file_name, row_group_id, path_in_schema, stats_min_value, stats_max_value "
+        "FROM parquet_metadata([" +
+        files + "])");
+    if (footers->HasError()) continue;  // the query itself says what is wrong with the files
+    std::map<std::pair<std::string, int64_t>, bool> left_out;
+    for (size_t row = 0; row < footers->RowCount(); ++row) {
+      const auto cell = [&](size_t column) { return footers->GetValue(column, row); };
+      bool& out = left_out[{cell(0).GetValue<std::string>(), cell(1).GetValue<int64_t>()}];
+      const auto [begin, end] = scan.filters.equal_range(cell(2).GetValue<std::string>());
+      for (auto it = begin; it != end && !out; ++it)
+        out = LeavesOut(it->second, cell(3), cell(4));
+    }
+    count.all += static_cast<int64_t>(left_out.size());
+    for (const auto& [group, out] : left_out) count.skipped += out ? 1 : 0;
+  }
+  Forget();  // the count's own plans
+  return count;
+}
+
+}  // namespace strom::sql

@@ -1,0 +1,37 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+
+namespace duckdb {
+class Connection;
+struct DBConfig;
+}  // namespace duckdb
+
+namespace strom::sql {
+
+/// How many row groups of Parquet files a query has before it, and how many of them its filters
+/// leave out by the files' statistics.
+struct RowGroupCount {
+  int64_t all = 0;
+  int64_t skipped = 0;
+};
+
+/// Notes the Parquet scans and filters of DuckDB's plans, and counts. DuckDB skips row groups by the
+/// same comparison and does not tell. Only sql/ sees this.
+class RowGroups {
+ public:
+  RowGroups();
+  ~RowGroups();
+  /// Before the database is opened.
+  void Watch(duckdb::DBConfig& config);
+  void Forget();
+  /// Of the plans since Forget; reads the footers of their files over `connection`, which must not
+  /// be in a query. Filters that come to be while a query runs are not counted.
+  RowGroupCount Count(duckdb::Connection& connection);
+
+ private:
+  struct Inner;
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace strom::sql
