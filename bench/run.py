@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the server beside the machine's own ceilings in one run and prints a table: CPU-seconds of the server per unit.
 
-Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, keys, many, recovery, restart, curves.
+Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, keys, busy, many, recovery, restart, curves.
 Cores are shared with the load, so rates are not told; CPU and ratios are.
 """
 import json
@@ -83,8 +83,10 @@ def key_tables(server):
     row("prefix lookup of about 100 rows", f"{r['cpu'] / r['rows'] * 1e6:.2f} CPU us per row", "bare prefix scan 0.27")
 
 
-def keys_under_load(server):
-    """Lookups while rows are put, and the tiering of what was put."""
+def keys_under_load():
+    """Lookups while rows are put, and the tiering of what was put; on a server of its own, with nothing left to do for others."""
+    (folder / "busy").mkdir()
+    server = Server(folder / "busy", **{"datalake.format": "paimon", "server.tiering.enabled": "false"})
     sql(server, "CREATE TABLE busy (id BIGINT, pad STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '4', 'table.datalake.freshness' = '60s')")
     load("upsert", server.address, "busy", 2, 1000, 200, 1_000_000, 6)
     writer = subprocess.Popen([LOAD, "upsert", server.address, "busy", "2", "1000", "1000", "1000000", "7", "100000"], stdout=subprocess.PIPE, text=True, cwd=folder)
@@ -102,6 +104,8 @@ def keys_under_load(server):
     bare = load("parquet", 1 << 40, *files)
     row("tier changes of keys to Paimon with changelog files, worker and server", f"{spent / bare['rows'] * 1e6:.2f} CPU s per million rows of both files, worker {memory:.0f} MiB resident",
         f"Arrow's bare writer {bare['cpu'] / bare['rows'] * 1e6:.2f}: {bare['cpu'] / spent * 100:.0f} % of its rows per CPU-second; target 40 %")
+    server.stop()
+    shutil.rmtree(folder / "busy")
 
 
 def recovery():
@@ -214,7 +218,7 @@ def log_lake(server):
     row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
 
 
-PARTS = ["logs", "lake", "keys", "many", "recovery", "restart", "curves"]
+PARTS = ["logs", "lake", "keys", "busy", "many", "recovery", "restart", "curves"]
 wanted = sys.argv[1:] or PARTS
 if unknown := [part for part in wanted if part not in PARTS]:
     sys.exit(f"bench: no part {unknown[0]}; there are {', '.join(PARTS)}")
@@ -240,7 +244,8 @@ with tempfile.TemporaryDirectory() as name:
         log_lake(server)
     if "keys" in wanted:
         key_tables(server)
-        keys_under_load(server)
+    if "busy" in wanted:
+        keys_under_load()
     if "many" in wanted:
         many_key_buckets()
     if "recovery" in wanted:

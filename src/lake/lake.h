@@ -54,6 +54,8 @@ struct DataFile {
   int32_t bucket = 0;
   std::string partition;             // "dt=2025/region=eu", empty without partitions
   std::vector<std::string> columns;  // those that the file has, without system columns
+  /// Of a primary key table: no other file has rows for its keys, and none of its rows deletes.
+  bool merged = false;
 };
 
 struct SnapshotInfo {

@@ -122,6 +122,10 @@ class LogTablet {
   /// Before anything is appended. Errors: kIo, kCorrupt.
   Status StartAt(int64_t offset, const std::string& writers);
 
+  /// Closes files that were not used since the last call.
+  void ReleaseIdleFiles() {
+    for (const auto& segment : segments_) segment->ReleaseIdle();
+  }
   void ExpireWriters(Millis before) { writers_.Expire(before); }
 
   /// Makes and runs a final flush.

@@ -1,6 +1,7 @@
 #include "log/segment.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -38,7 +39,13 @@ class ForwardReader {
 
 }  // namespace
 
+void Segment::ReleaseIdle() {
+  // What is not synced must be synced by the handle that wrote it.
+  if (!std::exchange(used_, false) && !dirty()) log_.reset();
+}
+
 Result<std::shared_ptr<io::File>> Segment::Log() const {
+  used_ = true;
   if (!log_) {
     STROM_ASSIGN(std::unique_ptr<io::File> file, files_.OpenForAppend(PathOf(kLogSuffix)));
     log_ = std::move(file);

@@ -88,6 +88,8 @@ class Segment {
     Status Sync() const;
   };
   bool dirty() const { return synced_size_ != size_; }
+  /// Closes the file when it was not used since the last call; the next use opens it again.
+  void ReleaseIdle();
   Result<Flush> MakeFlush() const;
   /// `flush` has run.
   void Flushed(const Flush& flush);
@@ -113,6 +115,7 @@ class Segment {
   int64_t synced_size_ = 0;
   // Opened or read at first use, also by reads.
   mutable std::shared_ptr<io::File> log_;
+  mutable bool used_ = false;  // log_, lately
   mutable bool indexes_loaded_ = false;
   mutable std::vector<IndexEntry> index_;
   mutable std::vector<TimeIndexEntry> time_index_;

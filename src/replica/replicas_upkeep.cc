@@ -32,6 +32,7 @@ void Replicas::FlushOn(size_t shard) {
   for (auto& [bucket, replica] : by_shard_[shard].replicas_) {
     Running item;
     item.bucket = bucket;
+    replica->log().ReleaseIdleFiles();
     if (replica->log().needs_flush()) {
       auto job = replica->log().MakeFlush();
       if (!job) {

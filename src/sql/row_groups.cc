@@ -119,8 +119,7 @@ RowGroupCount RowGroups::Count(duckdb::Connection& connection) {
       const auto cell = [&](size_t column) { return footers->GetValue(column, row); };
       bool& out = left_out[{cell(0).GetValue<std::string>(), cell(1).GetValue<int64_t>()}];
       const auto [begin, end] = scan.filters.equal_range(cell(2).GetValue<std::string>());
-      for (auto it = begin; it != end && !out; ++it)
-        out = LeavesOut(it->second, cell(3), cell(4));
+      for (auto it = begin; it != end && !out; ++it) out = LeavesOut(it->second, cell(3), cell(4));
     }
     count.all += static_cast<int64_t>(left_out.size());
     for (const auto& [group, out] : left_out) count.skipped += out ? 1 : 0;

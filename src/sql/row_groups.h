@@ -16,8 +16,8 @@ struct RowGroupCount {
   int64_t skipped = 0;
 };
 
-/// Notes the Parquet scans and filters of DuckDB's plans, and counts. DuckDB skips row groups by the
-/// same comparison and does not tell. Only sql/ sees this.
+/// Notes the Parquet scans and filters of DuckDB's plans, and counts. DuckDB skips row groups by
+/// the same comparison and does not tell. Only sql/ sees this.
 class RowGroups {
  public:
   RowGroups();

@@ -439,23 +439,37 @@ Result<std::string> Scans::LakeKeys(const client::Table& table) {
   STROM_ASSIGN(const LakePart lake, ReadLake(table));
   NoteLake(table, lake);
   const model::Schema& schema = table.info.descriptor.schema;
-  std::vector<std::string> parts;
-  for (const auto& [columns, files] : ByColumns(lake.files)) {
-    if (!DuckDbReads(*files.front(), schema)) {
+  std::vector<lake::DataFile> merged;
+  std::vector<lake::DataFile> overlapping;
+  for (const lake::DataFile& file : lake.files) {
+    if (!DuckDbReads(file, schema)) {
       return Err(ErrorCode::kUnsupported,
                  "table {}: a key table with timestamps finer than microseconds cannot be read "
                  "from the lake here",
                  table.info.path.ToString());
     }
-    parts.push_back("SELECT " + SelectedOf(schema, columns) +
-                    ", _SEQUENCE_NUMBER, _VALUE_KIND FROM " + ReadParquet(files));
+    (file.merged ? merged : overlapping).push_back(file);
   }
-  if (parts.empty()) return EmptySelect(schema);
-  std::vector<std::string> keys;
-  for (const std::string& key : schema.primary_key) keys.push_back(QuoteName(key));
-  return "SELECT " + ColumnList(schema) + " FROM (SELECT *, row_number() OVER (PARTITION BY " +
-         Join(keys, ", ") + " ORDER BY _SEQUENCE_NUMBER DESC) AS _newest FROM (" +
-         JoinSelects(parts) + ")) WHERE _newest = 1 AND _VALUE_KIND IN (0, 2)";
+  const auto select = [&](const std::vector<lake::DataFile>& files, const char* more) {
+    std::vector<std::string> parts;
+    for (const auto& [columns, group] : ByColumns(files)) {
+      parts.push_back("SELECT " + SelectedOf(schema, columns) + more + " FROM " +
+                      ReadParquet(group));
+    }
+    return JoinSelects(parts);
+  };
+  std::vector<std::string> parts;
+  if (!merged.empty()) parts.push_back(select(merged, ""));
+  if (!overlapping.empty()) {
+    std::vector<std::string> keys;
+    for (const std::string& key : schema.primary_key) keys.push_back(QuoteName(key));
+    parts.push_back("SELECT " + ColumnList(schema) +
+                    " FROM (SELECT *, row_number() OVER (PARTITION BY " + Join(keys, ", ") +
+                    " ORDER BY _SEQUENCE_NUMBER DESC) AS _newest FROM (" +
+                    select(overlapping, ", _SEQUENCE_NUMBER, _VALUE_KIND") +
+                    ")) WHERE _newest = 1 AND _VALUE_KIND IN (0, 2)");
+  }
+  return parts.empty() ? EmptySelect(schema) : JoinSelects(parts);
 }
 
 Result<std::string> Scans::Snapshots(const client::Table& table) {

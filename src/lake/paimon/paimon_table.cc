@@ -90,9 +90,19 @@ class PaimonTable final : public LakeTable {
   Result<std::vector<DataFile>> Plan(int64_t snapshot_id) override {
     STROM_ASSIGN(const Snapshot snapshot, files_.ReadSnapshot(snapshot_id));
     STROM_ASSIGN(const std::vector<ManifestEntry> entries, files_.LiveEntries(snapshot));
+    // The runs of each bucket; where there is one and it deletes nothing, it is as the keys are.
+    std::map<std::pair<Bytes, int32_t>, std::set<std::pair<int32_t, std::string>>> runs;
+    std::set<std::pair<Bytes, int32_t>> deleting;
+    for (const ManifestEntry& entry : entries) {
+      const std::pair bucket(entry.partition, entry.bucket);
+      runs[bucket].emplace(entry.level, entry.level == 0 ? entry.file_name : "");
+      if (entry.delete_rows != 0) deleting.insert(bucket);
+    }
     std::vector<DataFile> files;
     for (const ManifestEntry& entry : entries) {
       DataFile file;
+      const std::pair bucket(entry.partition, entry.bucket);
+      file.merged = runs[bucket].size() == 1 && !deleting.contains(bucket);
       STROM_ASSIGN(file.partition, PaimonFiles::PartitionDir(schema_, entry.partition));
       file.path = entry.external_path.value_or(
           files_.DataFilePath(file.partition, entry.bucket, entry.file_name));
