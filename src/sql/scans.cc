@@ -148,7 +148,7 @@ BucketBatchReader::OpenBucket KeysOf(SharedConnection connection, SharedTable ta
     const bool opened = i < readers->open.size();
     auto reader = opened ? std::move(readers->open[i]) : reader_of(buckets[i]);
     return [readers, reader]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
-      STROM_TRY(readers->failed);
+      if (!readers->failed) return std::unexpected(readers->failed.error());  // each gets a copy
       return reader->Next();
     };
   };

@@ -3,8 +3,10 @@ import json
 import random
 import subprocess
 
+import fluss
 import pytest
 
+from conftest import runner_on
 from harness import READERS, Process, Raw, Server, field, fields, java, sql, until
 
 READ = """
@@ -139,6 +141,63 @@ def test_a_changelog_that_was_cut_is_made_good_by_the_keys(tmp_path):
     offsets = sql(server, f"SELECT min(__offset) AS low, count(*) AS n FROM read_parquet('{files}/bucket-*/data-*.parquet') WHERE __offset = -1")[0]
     assert offsets[0]["low"] == -1 and offsets[0]["n"] > 1000, "those of the first round"
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("compaction", ["true", "false"])
+def test_each_snapshot_and_the_changelog_are_the_logs(lake_server, name, compaction):
+    """What the Java library reads of every snapshot is what the changelog makes up to the offsets it names; streamed, it is the changelog itself."""
+    server, generator, offsets = lake_server, random.Random(9), {}
+    sql(server, f"""CREATE TABLE {name} (id BIGINT, v STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true',
+        'table.datalake.freshness' = '100ms', 'table.datalake.auto-compaction' = '{compaction}', 'paimon.num-sorted-run.compaction-trigger' = '3')""")
+    for step in range(8):
+        ids = sorted({generator.randrange(60) for _ in range(25)})
+        sql(server, f"INSERT INTO {name} VALUES " + ", ".join(f"({i}, 'v{step}')" for i in ids), f"DELETE FROM {name} WHERE id = {ids[0]}", f"UPDATE {name} SET v = 'u{step}' WHERE id = {ids[-1]}")
+        wait_for_lake(server, name)
+        for path in (server.cwd / "data/remote/lake/fluss").glob(f"{name}-*/metadata/*.offsets"):  # only the newest ones are kept
+            offsets[str(path)] = json.loads(path.read_text())["bucket_offsets"]
+
+    async def changelog(connection, _):
+        table = await connection.get_table(fluss.TablePath("fluss", name))
+        raw = Raw(server.port)
+        table_id = raw.table_id("fluss", name)
+        total = sum(fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table_id) + field(5, b))[1][0])[4][0] for b in (0, 1))
+        scanner = await table.new_scan().create_log_scanner()
+        scanner.subscribe_buckets({0: 0, 1: 0})
+        changes = []
+        while len(changes) < total:
+            polled = await scanner.poll(5000)
+            for bucket in polled.buckets():
+                changes += [(bucket.bucket_id, r.offset, r.change_type.short_string(), r.row["id"], r.row["v"]) for r in polled.records(bucket)]
+        return changes
+
+    changes = runner_on(server)(changelog)
+    by_id = lambda some: {i: [(kind, v) for kind, k, v in some if k == i] for i in range(60)}  # noqa: E731
+    streamed, rows = [], {}
+    for line in java("StreamPaimon", str(server.cwd / "data/lake"), f"fluss.{name}").splitlines():
+        what, *words = line.split()
+        if what == "change":
+            streamed.append((words[0], int(words[1]), words[2]))
+        else:
+            rows.setdefault(int(words[0]), {})[int(words[1])] = words[2]
+    assert by_id(streamed) == by_id([(kind, i, v) for _, _, kind, i, v in changes])
+    snapshots = sorted((server.cwd / f"data/lake/fluss.db/{name}/snapshot").glob("snapshot-*"), key=lambda path: int(path.name.split("-")[1]))
+    kinds, compared = set(), 0
+    for path in snapshots:
+        snapshot = json.loads(path.read_text())
+        kinds.add(snapshot["commitKind"])
+        reached = offsets.get(snapshot["properties"]["fluss-offsets"])
+        if reached is None:
+            continue
+        compared += 1
+        model = {}
+        for bucket, offset, kind, i, v in changes:
+            if offset < reached[bucket] and kind in ("+I", "+U"):
+                model[i] = v
+            elif offset < reached[bucket] and kind == "-D":
+                del model[i]
+        assert rows.get(snapshot["id"], {}) == model, snapshot["id"]
+    assert compared >= 8
+    assert kinds == ({"APPEND", "COMPACT"} if compaction == "true" else {"APPEND"})
 
 
 KEYS = [
