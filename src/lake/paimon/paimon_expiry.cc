@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "base/json.h"
@@ -25,36 +26,42 @@ Status AddNeeds(const PaimonFiles& files, const Snapshot& snapshot, Needed& need
   return {};
 }
 
+/// Calls `visit` with the content of each file in a folder that begins with `prefix`.
+Status VisitFiles(const PaimonFiles& files, const std::string& folder, const char* prefix,
+                  const std::function<Status(const Bytes& content)>& visit) {
+  const std::string dir = files.dir() + "/" + folder;
+  const auto listed = files.files().List(dir);
+  if (!listed && listed.error().code == ErrorCode::kNotFound) return {};
+  if (!listed) return std::unexpected(listed.error());
+  for (const io::Entry& entry : *listed) {
+    if (!entry.name.starts_with(prefix)) continue;
+    STROM_ASSIGN(const Bytes content, io::ReadWholeFile(files.files(), dir + "/" + entry.name));
+    if (const Status visited = visit(content); !visited)
+      return std::unexpected(visited.error().In(dir + "/" + entry.name));
+  }
+  return {};
+}
+
 /// The snapshots that tags hold on to.
 Result<std::vector<Snapshot>> Tagged(const PaimonFiles& files) {
   std::vector<Snapshot> tagged;
-  const std::string dir = files.dir() + "/tag";
-  const auto listed = files.files().List(dir);
-  if (!listed && listed.error().code == ErrorCode::kNotFound) return tagged;
-  if (!listed) return std::unexpected(listed.error());
-  for (const io::Entry& entry : *listed) {
-    if (!entry.name.starts_with("tag-")) continue;
-    STROM_ASSIGN(const Bytes text, io::ReadWholeFile(files.files(), dir + "/" + entry.name));
-    STROM_ASSIGN(Snapshot snapshot, SnapshotFromJson(text));
+  STROM_TRY(VisitFiles(files, "tag", "tag-", [&](const Bytes& content) -> Status {
+    STROM_ASSIGN(Snapshot snapshot, SnapshotFromJson(content));
     tagged.push_back(std::move(snapshot));
-  }
+    return {};
+  }));
   return tagged;
 }
 
 /// The first snapshot that a streaming reader still has to read.
 Result<int64_t> FirstOfConsumers(const PaimonFiles& files) {
   int64_t first = INT64_MAX;
-  const std::string dir = files.dir() + "/consumer";
-  const auto listed = files.files().List(dir);
-  if (!listed && listed.error().code == ErrorCode::kNotFound) return first;
-  if (!listed) return std::unexpected(listed.error());
-  for (const io::Entry& entry : *listed) {
-    if (!entry.name.starts_with("consumer-")) continue;
-    STROM_ASSIGN(const Bytes text, io::ReadWholeFile(files.files(), dir + "/" + entry.name));
-    STROM_ASSIGN(const Json json, ParseJson(text, dir + "/" + entry.name));
+  STROM_TRY(VisitFiles(files, "consumer", "consumer-", [&](const Bytes& content) -> Status {
+    STROM_ASSIGN(const Json json, ParseJson(content, "consumer"));
     STROM_ASSIGN(const int64_t next, JsonInt(json, "nextSnapshot"));
     first = std::min(first, next);
-  }
+    return {};
+  }));
   return first;
 }
 
