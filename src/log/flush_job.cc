@@ -5,7 +5,9 @@
 namespace strom::log {
 namespace {
 
-constexpr size_t kTogetherFrom = 16;  // flushes; from then on one wait for all files is cheaper
+// From so many flushes on, one wait for all files is cheaper, though other programs' files are among
+// them.
+constexpr size_t kTogetherFrom = 64;
 
 std::string TemporaryOf(const FlushJob::WriterSnapshot& snapshot) {
   return snapshot.path + ".tmp";  // LogTablet::Open removes what is left of them

@@ -318,9 +318,9 @@ TEST(LogTablet, AFailedFlushIsDoneAgainUnlessTheLogWasNotSynced) {
 // Many logs that wait for the disk together: what was reported as flushed survives a loss of power,
 // whatever write failed; a failed wait is every log's failure.
 TEST(LogTablet, FlushesOfManyLogsAreAsSafeAsOne) {
-  constexpr size_t kLogs = 20;
+  constexpr size_t kLogs = 70;
   int refused = 0;
-  for (int nth = 0;; nth += 3) {
+  for (int nth = 0;; nth += 11) {
     FaultyFileSystem files;
     const auto options_of = [](size_t i) {
       LogTablet::Options options = TestOptions();
