@@ -62,7 +62,9 @@ TEST(PickMerge, KeepsRunsFewAndRewritesCheap) {
       for (size_t i = 0; i < unit->runs; ++i) merged.bytes += runs[i].bytes;
       rewritten += merged.bytes;
       runs.erase(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(unit->runs));
-      if (!runs.empty()) ASSERT_LT(merged.level, runs.front().level);
+      if (!runs.empty()) {
+        ASSERT_LT(merged.level, runs.front().level);
+      }
       ASSERT_GE(merged.level, 1);
       runs.insert(runs.begin(), merged);
     }
@@ -255,7 +257,7 @@ TEST_P(CompactionTest, AnInterruptedOneLeavesNoFile) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tables, CompactionTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "WithKeys" : "Append"; });
+                         [](const auto& kind) { return kind.param ? "WithKeys" : "Append"; });
 
 TableSchema PlainSchema() {
   TableSchema schema;

@@ -5,8 +5,8 @@
 namespace strom::log {
 namespace {
 
-// From so many flushes on, one wait for all files is cheaper, though other programs' files are among
-// them.
+// From so many flushes on, one wait for all files is cheaper, though other programs' files are
+// among them.
 constexpr size_t kTogetherFrom = 64;
 
 std::string TemporaryOf(const FlushJob::WriterSnapshot& snapshot) {

@@ -348,7 +348,9 @@ TEST(LogTablet, FlushesOfManyLogsAreAsSafeAsOne) {
     });
     if (lost) ++refused;
     for (size_t i = 0; i < kLogs; ++i) {
-      if (lost) EXPECT_THAT(results[i], IsError(ErrorCode::kLogStorage)) << nth;
+      if (lost) {
+        EXPECT_THAT(results[i], IsError(ErrorCode::kLogStorage)) << nth;
+      }
       LogTablet::Options options = options_of(i);
       options.flushed_offset = results[i] ? jobs[i].end_offset : 0;
       const auto log = MustOpen(files, options);
