@@ -21,6 +21,7 @@ struct FlushJob {
     std::string content;
   };
   std::vector<WriterSnapshot> snapshots;
+  int64_t snapshot_bytes = 0;         // of batches that the newest of them is the first to know
   std::vector<std::string> obsolete;  // older ones
   std::string dir;                    // of the log
   io::FileSystem* files = nullptr;

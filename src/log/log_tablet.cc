@@ -311,6 +311,7 @@ void LogTablet::Flushed(const FlushJob& job) {
     if (it != segments_.end()) (*it)->Flushed(flush);
   }
   for (const FlushJob::WriterSnapshot& snapshot : job.snapshots) writers_at_.erase(snapshot.offset);
+  bytes_since_snapshot_ -= job.snapshot_bytes;
   flushed_offset_ = std::max(flushed_offset_, job.end_offset);
 }
 
@@ -343,6 +344,7 @@ Result<FlushJob> LogTablet::MakeFlush(FlushKind kind) {
   for (const auto& [offset, content] : writers_at_) add(offset, content);
   const int64_t enough = kind == FlushKind::kFinal ? 1 : kSnapshotBytes;
   if (bytes_since_snapshot_ < enough) return job;
+  job.snapshot_bytes = bytes_since_snapshot_;
   if (!writers_at_.contains(end_offset_)) add(end_offset_, writers_.ToJson());
   for (const std::string& old : SnapshotNames()) {
     const int64_t offset = *OffsetInName(old, kWriterSnapshotSuffix);
@@ -363,7 +365,7 @@ Result<int> LogTablet::DeleteExpired(Millis expire_before, int64_t limit_offset,
     STROM_TRY(DeleteFirst());
     ++deleted;
   }
-  STROM_TRY(KeepFileOfEmptyActive());
+  if (deleted > 0) STROM_TRY(KeepFileOfEmptyActive());
   return deleted;
 }
 
@@ -402,7 +404,7 @@ Result<int> LogTablet::DeleteCopied(size_t kept, int64_t limit_offset) {
     STROM_TRY(DeleteFirst());
     ++deleted;
   }
-  STROM_TRY(KeepFileOfEmptyActive());
+  if (deleted > 0) STROM_TRY(KeepFileOfEmptyActive());
   return deleted;
 }
 

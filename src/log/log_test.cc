@@ -315,6 +315,37 @@ TEST(LogTablet, AFailedFlushIsDoneAgainUnlessTheLogWasNotSynced) {
   EXPECT_GT(refused, 1);
 }
 
+TEST(LogTablet, WritersAreSnapshotOnceInAWhileAndAtTheEnd) {
+  FaultyFileSystem files;
+  LogTablet::Options options = TestOptions(1 << 30);
+  const auto log = MustOpen(files, options);
+  int32_t sequence = 0;
+  const auto flush = [&](size_t payload, bool fails = false) {
+    EXPECT_THAT(log->Append(MakeBatch(2, 5, sequence++, payload), kNow), IsOk());
+    const auto job = log->MakeFlush();
+    EXPECT_THAT(job, IsOk());
+    if (fails) return job->snapshots.size();
+    EXPECT_THAT(job->Run(), IsOk());
+    log->Flushed(*job);
+    return job->snapshots.size();
+  };
+  EXPECT_EQ(flush(1000), 0U) << "little is read again after a crash";
+  EXPECT_EQ(flush(300'000, /*fails=*/true), 1U);
+  EXPECT_EQ(flush(1000), 1U) << "what failed is owed still";
+  EXPECT_EQ(flush(1000), 0U);
+  EXPECT_EQ(flush(200'000), 0U);
+  EXPECT_EQ(flush(100'000), 1U);
+  EXPECT_FALSE(log->needs_final_flush());
+  EXPECT_EQ(flush(1000), 0U);
+  EXPECT_TRUE(log->needs_final_flush());
+  ASSERT_THAT(log->Close(), IsOk());
+  EXPECT_FALSE(log->needs_final_flush());
+  files.Crash();
+  options.clean = true;
+  EXPECT_TRUE(
+      MustOpen(files, options)->Append(MakeBatch(2, 5, sequence - 1, 1000), kNow)->duplicate);
+}
+
 // Many logs that wait for the disk together: what was reported as flushed survives a loss of power,
 // whatever write failed; a failed wait is every log's failure.
 TEST(LogTablet, FlushesOfManyLogsAreAsSafeAsOne) {
