@@ -16,7 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/conformance"))
-from harness import Process, Raw, Server, field, fields, sql  # noqa: E402
+from harness import Process, Raw, Server, sql  # noqa: E402
 
 LOAD = str(ROOT / "build/release/bench_load")
 GIB = 1 << 30
@@ -97,7 +97,7 @@ def keys_under_load():
     lake = server.cwd / "data/lake/fluss.db/busy"
     raw = Raw(server.port)
     table = raw.table_id("fluss", "busy")
-    ends = [fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table) + field(5, bucket))[1][0])[4][0] for bucket in range(4)]
+    ends = [raw.list_offset(table, bucket) for bucket in range(4)]
     changes = lambda: sum(json.loads(path.read_text()).get("changelogRecordCount", 0) for path in lake.glob("snapshot/snapshot-*"))  # noqa: E731
     spent, memory = tier(server, "busy", lambda _: changes() == sum(ends))
     files = [*sorted(lake.rglob("data-*.parquet")), *sorted(lake.rglob("changelog-*.parquet"))]

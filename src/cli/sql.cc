@@ -87,10 +87,9 @@ class Runner {
     for (const sql::ScanReport& scan : report->scans) {
       if (scan.note) std::fprintf(stderr, "warning[LAKE_EMPTY_YET]: %s\n", scan.note->c_str());
     }
-    const bool explains = ToUpper(statement.substr(0, 7)) == "EXPLAIN";
-    if (explains && !report->scans.empty())
+    if (report->explains && !report->scans.empty())
       std::fprintf(stderr, "%s\n", Sources(*report).substr(2).c_str());
-    if (!chatty_ || explains) return kDone;
+    if (!chatty_ || report->explains) return kDone;
     const std::string time = timing_ ? fmt::format(", {} ms", took) : "";
     const std::string line =
         report->has_rows

@@ -105,14 +105,11 @@ Status LogReader::OpenRemote(const wire::PbRemoteLogFetchInfo& info) {
 
 Status LogReader::ReadRemote() {
   const io::File& file = *remote_->file;
-  const auto read = [&](int64_t at, char* into, size_t size) -> Status {
-    STROM_ASSIGN(const size_t got, file.ReadAt(at, into, size));
-    if (got != size) return Err(ErrorCode::kCorrupt, "{} ends inside a batch", remote_->path);
-    return {};
+  const auto read = [&](int64_t at, char* into, size_t size) {
+    return io::ReadExactly(file, remote_->path, at, into, size);
   };
   STROM_ASSIGN(const record::BatchRun run,
                record::ReadBatches(read, {remote_->position, file.size(), options_.fetch_bytes}));
-  if (run.bytes.empty()) return Err(ErrorCode::kCorrupt, "{} ends inside a batch", remote_->path);
   remote_->position += static_cast<int64_t>(run.bytes.size());
   STROM_TRY(Hold(run.bytes, /*projected=*/false));
   for (const LogBatchView& batch : pending_) STROM_TRY(batch.Check());

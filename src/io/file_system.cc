@@ -28,6 +28,29 @@ Result<Bytes> ReadWholeFile(FileSystem& files, const std::string& path) {
   return content;
 }
 
+Status ReadExactly(const File& file, const std::string& path, int64_t offset, char* into,
+                   size_t size) {
+  STROM_ASSIGN(const size_t got, file.ReadAt(offset, into, size));
+  if (got == size) return {};
+  return Err(ErrorCode::kCorrupt, "{} ends at {} bytes, {} at {} were expected", path,
+             offset + static_cast<int64_t>(got), size, offset);
+}
+
+Result<std::vector<std::string>> RemoveAllBut(FileSystem& files, const std::string& folder,
+                                              const std::set<std::string>& kept) {
+  std::vector<std::string> removed;
+  const auto listed = files.List(folder);
+  if (!listed && listed.error().code == ErrorCode::kNotFound) return removed;
+  if (!listed) return std::unexpected(listed.error());
+  for (const Entry& entry : *listed) {
+    std::string path = folder + "/" + entry.name;
+    if (kept.contains(path)) continue;
+    STROM_TRY(files.RemoveTree(path));
+    removed.push_back(std::move(path));
+  }
+  return removed;
+}
+
 Status WriteFileAtomically(FileSystem& files, const std::string& path, ByteView content) {
   STROM_ASSIGN(const std::string temporary, WriteBeside(files, path, content));
   STROM_TRY(files.Replace(temporary, path));

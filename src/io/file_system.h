@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -67,6 +68,16 @@ FileSystem& LocalFiles();
 
 /// The whole content. Errors: kNotFound, kIo.
 Result<Bytes> ReadWholeFile(FileSystem& files, const std::string& path);
+
+/// Reads exactly `size` bytes at `offset` of the file called `path`. Errors: kIo, kCorrupt when it
+/// ends before.
+Status ReadExactly(const File& file, const std::string& path, int64_t offset, char* into,
+                   size_t size);
+
+/// Removes everything in a folder whose path is not among `kept`; returns the paths of what went,
+/// nothing when there is no folder.
+Result<std::vector<std::string>> RemoveAllBut(FileSystem& files, const std::string& folder,
+                                              const std::set<std::string>& kept);
 
 /// Writes beside the target, syncs, then replaces it: readers see the old content or the new, also
 /// after a crash.

@@ -190,12 +190,7 @@ Status Segment::Append(std::span<const ByteView> parts, const Appended& appended
 
 Status Segment::ReadExactly(int64_t position, char* into, size_t size) const {
   STROM_ASSIGN(const auto file, Log());
-  STROM_ASSIGN(const size_t got, file->ReadAt(position, into, size));
-  if (got != size) {
-    return Err(ErrorCode::kCorrupt, "{} ends at {} bytes, {} at {} were expected",
-               PathOf(kLogSuffix), position + static_cast<int64_t>(got), size, position);
-  }
-  return {};
+  return io::ReadExactly(*file, PathOf(kLogSuffix), position, into, size);
 }
 
 Status Segment::WalkHeaders(int64_t position,

@@ -17,28 +17,31 @@ Result<KvSnapshot> ReadSnapshot(io::FileSystem& files, const KvSnapshotHandle& h
   return model::KvSnapshotFromJson(text);
 }
 
+/// The folders and shared files of snapshots.
+Result<std::set<std::string>> FilesOf(io::FileSystem& files,
+                                      const std::vector<KvSnapshotHandle>& handles) {
+  std::set<std::string> paths;
+  for (const KvSnapshotHandle& handle : handles) {
+    auto snapshot = ReadSnapshot(files, handle);
+    if (!snapshot) return std::unexpected(snapshot.error().In(handle.metadata_path));
+    paths.insert(snapshot->location);
+    for (const KvSnapshot::File& file : snapshot->shared_files) paths.insert(file.remote_path);
+  }
+  return paths;
+}
+
 }  // namespace
 
 /// Removes files of snapshots that were never committed, or were given up and not removed.
 Status KvSnapshotJob::Sweep() const {
   STROM_ASSIGN(const auto kept, link->SnapshotsOf(bucket));
-  std::set<std::string> needed;
-  for (const KvSnapshotHandle& handle : kept) {
-    STROM_ASSIGN(const KvSnapshot snapshot, ReadSnapshot(*files, handle));
-    needed.insert(snapshot.location);
-    for (const KvSnapshot::File& file : snapshot.shared_files) needed.insert(file.remote_path);
-  }
+  STROM_ASSIGN(std::set<std::string> needed, FilesOf(*files, kept));
   const std::string shared_dir = remote_dir + "/shared";
   needed.insert(shared_dir);
   for (const std::string& dir : {remote_dir, shared_dir}) {
-    const auto listed = files->List(dir);
-    if (!listed) continue;  // nothing there yet
-    for (const io::Entry& entry : *listed) {
-      const std::string path = dir + "/" + entry.name;
-      if (needed.contains(path)) continue;
-      LogInfo("{} belongs to no key snapshot and is removed", path);
-      STROM_TRY(files->RemoveTree(path));
-    }
+    STROM_ASSIGN(const auto removed, io::RemoveAllBut(*files, dir, needed));
+    for (const std::string& path : removed)
+      LogInfo("{} belonged to no key snapshot and was removed", path);
   }
   return {};
 }
@@ -104,17 +107,13 @@ Result<KvSnapshot> KvSnapshotJob::Upload(const std::vector<kv::SnapshotImage::Fi
 /// What cannot be removed stays behind and harms nobody.
 void KvSnapshotJob::RemoveUnneeded(const CoordinatorLink::Committed& committed) {
   if (committed.dropped.empty()) return;
-  std::set<std::string> needed;
-  for (const KvSnapshotHandle& handle : committed.kept) {
-    const auto kept = ReadSnapshot(*files, handle);
-    if (!kept) return LogWarn("{}: {}", handle.metadata_path, kept.error().message);
-    for (const KvSnapshot::File& file : kept->shared_files) needed.insert(file.remote_path);
-  }
+  const auto needed = FilesOf(*files, committed.kept);
+  if (!needed) return LogWarn("{}: {}", remote_dir, needed.error().message);
   for (const KvSnapshotHandle& handle : committed.dropped) {
     const auto dropped = ReadSnapshot(*files, handle);
     if (!dropped) continue;
     for (const KvSnapshot::File& file : dropped->shared_files) {
-      if (!needed.contains(file.remote_path)) (void)files->Remove(file.remote_path);
+      if (!needed->contains(file.remote_path)) (void)files->Remove(file.remote_path);
     }
     (void)files->RemoveTree(dropped->location);
   }

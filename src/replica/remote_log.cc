@@ -23,6 +23,10 @@ std::string FolderOf(const std::string& remote_dir, const RemoteLogSegment& segm
   return remote_dir + "/" + segment.id;
 }
 
+std::string RowsOf(const std::string& remote_dir, const RemoteLogSegment& segment) {
+  return FolderOf(remote_dir, segment) + "/" + FileNameOf(segment.start_offset, log::kLogSuffix);
+}
+
 }  // namespace
 
 std::optional<RemoteLogJob> RemoteLogJob::Plan(const LogTablet& log, const RemoteLog& now,
@@ -74,14 +78,13 @@ Result<RemoteLog> RemoteLogJob::Run() const {
   const auto committed = Commit(next);
   if (!committed) {
     // When it may have been committed after all, nothing is removed: the next start looks again.
-    const auto known = link->RemoteLogOf(before->bucket);
-    if (known) Remove(copied);
+    if (committed.error().code != ErrorCode::kOutcomeUnknown) Remove(copied);
     if (committed.error().code == ErrorCode::kUnknownTableOrBucket)  // dropped in the meantime
       (void)files->RemoveTree(remote_dir);
     return std::unexpected(committed.error());
   }
   Remove(gone);
-  RemoveOtherManifests(*committed);
+  (void)io::RemoveAllBut(*files, remote_dir + kManifests, {*committed});
   return std::make_shared<const RemoteLogManifest>(std::move(next));
 }
 
@@ -121,7 +124,7 @@ Result<RemoteLogSegment> RemoteLogJob::Copy(const LogTablet::ClosedSegment& segm
   return copy;
 }
 
-/// Returns the path of the manifest that counts then.
+/// Returns the path of the manifest that counts then. Errors: kOutcomeUnknown when nobody can tell.
 Result<std::string> RemoteLogJob::Commit(const RemoteLogManifest& next) const {
   const std::string folder = remote_dir + kManifests;
   STROM_TRY(files->MakeDirectories(folder));
@@ -132,8 +135,9 @@ Result<std::string> RemoteLogJob::Commit(const RemoteLogManifest& next) const {
   if (committed) return path;
   // The answer may have been lost, not the commit.
   const auto known = link->RemoteLogOf(before->bucket);
-  if (known && *known && (*known)->manifest_path == path) return path;
-  if (known) (void)files->Remove(path);
+  if (!known) return Err(ErrorCode::kOutcomeUnknown, "{}", committed.error().message);
+  if (*known && (*known)->manifest_path == path) return path;
+  (void)files->Remove(path);
   return std::unexpected(committed.error());
 }
 
@@ -143,26 +147,14 @@ void RemoteLogJob::Remove(const std::vector<RemoteLogSegment>& segments) const {
     (void)files->RemoveTree(FolderOf(remote_dir, segment));
 }
 
-void RemoteLogJob::RemoveOtherManifests(const std::string& kept) const {
-  const std::string folder = remote_dir + kManifests;
-  const auto listed = files->List(folder);
-  if (!listed) return;
-  for (const io::Entry& entry : *listed) {
-    const std::string path = folder + "/" + entry.name;
-    if (path != kept) (void)files->Remove(path);
-  }
-}
-
 void RemoteLogJob::Sweep() const {
-  const auto listed = files->List(remote_dir);
-  if (!listed) return;
-  std::set<std::string> known{kManifests + 1};
-  for (const RemoteLogSegment& segment : before->segments) known.insert(segment.id);
-  for (const io::Entry& entry : *listed) {
-    if (known.contains(entry.name)) continue;
-    LogInfo("{}/{} belongs to no remote log and is removed", remote_dir, entry.name);
-    (void)files->RemoveTree(remote_dir + "/" + entry.name);
-  }
+  std::set<std::string> known{remote_dir + kManifests};
+  for (const RemoteLogSegment& segment : before->segments)
+    known.insert(FolderOf(remote_dir, segment));
+  const auto removed = io::RemoveAllBut(*files, remote_dir, known);
+  if (!removed) return LogWarn("{}: {}", remote_dir, removed.error().message);
+  for (const std::string& path : *removed)
+    LogInfo("{} belonged to no remote log and was removed", path);
 }
 
 Result<RemoteLog> LoadRemoteLog(const model::TableBucket& bucket, CoordinatorLink& link,
@@ -191,20 +183,10 @@ Status FollowRemoteLog(LogTablet& log, const RemoteLogManifest& remote,
   return log.StartAt(remote.end_offset(), writers);
 }
 
-namespace {
-
-/// Errors: kNotFound, so that a segment that is gone is not taken for an empty one.
-Result<std::unique_ptr<io::File>> OpenRows(io::FileSystem& files, const std::string& remote_dir,
-                                           const RemoteLogSegment& segment) {
-  return files.OpenForRead(FolderOf(remote_dir, segment) + "/" +
-                           FileNameOf(segment.start_offset, log::kLogSuffix));
-}
-
-}  // namespace
-
 Result<std::optional<int64_t>> RemoteOffsetAt(io::FileSystem& files, const std::string& remote_dir,
                                               const RemoteLogSegment& segment, Millis timestamp) {
-  STROM_TRY(OpenRows(files, remote_dir, segment));
+  // A segment that is gone is not taken for an empty one.
+  STROM_TRY(files.OpenForRead(RowsOf(remote_dir, segment)));
   constexpr int64_t kNoNewEntries = INT64_MAX;
   log::Segment stored(files, FolderOf(remote_dir, segment), segment.start_offset, kNoNewEntries);
   STROM_TRY(stored.Load());
@@ -218,17 +200,14 @@ Status VisitRemoteLog(io::FileSystem& files, const std::string& remote_dir,
   if (!remote.Has(offset)) return {};
   for (size_t i = remote.IndexOf(offset); i < remote.segments.size(); ++i) {
     const RemoteLogSegment& segment = remote.segments[i];
-    STROM_ASSIGN(const auto file, OpenRows(files, remote_dir, segment));
-    const auto read = [&](int64_t at, char* into, size_t size) -> Status {
-      STROM_ASSIGN(const size_t got, file->ReadAt(at, into, size));
-      if (got != size) return Err(ErrorCode::kCorrupt, "remote segment {} is cut", segment.id);
-      return {};
+    const std::string path = RowsOf(remote_dir, segment);
+    STROM_ASSIGN(const auto file, files.OpenForRead(path));
+    const auto read = [&](int64_t at, char* into, size_t size) {
+      return io::ReadExactly(*file, path, at, into, size);
     };
     for (int64_t position = 0; position < file->size();) {
       STROM_ASSIGN(const record::BatchRun run,
                    record::ReadBatches(read, {position, file->size(), kReadBytes}));
-      if (run.bytes.empty())
-        return Err(ErrorCode::kCorrupt, "remote segment {} ends inside a batch", segment.id);
       position += static_cast<int64_t>(run.bytes.size());
       record::LogBatches batches(run.bytes.view());
       while (true) {

@@ -46,7 +46,6 @@ struct RemoteLogJob {
   Result<model::RemoteLogSegment> Copy(const log::LogTablet::ClosedSegment& segment) const;
   Result<std::string> Commit(const model::RemoteLogManifest& next) const;
   void Remove(const std::vector<model::RemoteLogSegment>& segments) const;
-  void RemoveOtherManifests(const std::string& kept) const;
   void Sweep() const;
 };
 

@@ -207,8 +207,9 @@ class DuckDbEngine final : public Engine {
     connection_->Query("SET TimeZone = 'UTC'");
   }
 
-  Result<int64_t> Run(const std::string& statement, RowSink& sink) override {
-    row_groups_.Forget();
+  Result<int64_t> Run(const std::string& statement, RowSink& sink,
+                      RowGroupCount* row_groups) override {
+    row_groups_.Begin(/*wanted=*/row_groups != nullptr);
     try {
       auto result = connection_->SendQuery(statement);
       if (result->HasError()) return Failed(result->GetErrorObject());
@@ -238,6 +239,7 @@ class DuckDbEngine final : public Engine {
       }
       if (result->HasError()) return Failed(result->GetErrorObject());
       if (rows_wanted) sink.End();
+      if (row_groups != nullptr) *row_groups = CountRowGroups();
       return rows_wanted ? rows : -1;
     } catch (const std::exception& fault) {
       return Failed(duckdb::ErrorData(fault));
@@ -271,7 +273,8 @@ class DuckDbEngine final : public Engine {
 
   void Interrupt() override { connection_->Interrupt(); }
 
-  RowGroupCount CountRowGroups() override {
+ private:
+  RowGroupCount CountRowGroups() {
     try {
       return row_groups_.Count(*connection_);
     } catch (const std::exception&) {
@@ -279,7 +282,6 @@ class DuckDbEngine final : public Engine {
     }
   }
 
- private:
   /// What DuckDB says, under the code that a hook put in front of it.
   static std::unexpected<Error> Failed(const duckdb::ErrorData& fault) {
     std::string message = fault.RawMessage();

@@ -42,14 +42,14 @@ class Engine {
   static Result<std::unique_ptr<Engine>> Open(Hooks hooks);
   virtual ~Engine() = default;
 
-  /// Runs a statement and gives its rows to `sink`; returns their number.
-  virtual Result<int64_t> Run(const std::string& statement, RowSink& sink) = 0;
+  /// Runs a statement and gives its rows to `sink`; returns their number. `row_groups`: of the
+  /// Parquet files in its plan, whose footers are read for it; nobody asks when it is null.
+  virtual Result<int64_t> Run(const std::string& statement, RowSink& sink,
+                              RowGroupCount* row_groups = nullptr) = 0;
   /// Runs a query and gives its rows as Arrow batches.
   using OnBatch = std::function<Status(const std::shared_ptr<arrow::RecordBatch>&)>;
   virtual Status RunToArrow(const std::string& query, const OnBatch& on_batch) = 0;
   virtual void Interrupt() = 0;
-  /// Of the Parquet files in the plan of the last statement. Reads their footers.
-  virtual RowGroupCount CountRowGroups() = 0;
 };
 
 }  // namespace strom::sql

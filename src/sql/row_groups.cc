@@ -54,11 +54,17 @@ bool LeavesOut(const Filter& filter, const duckdb::Value& min, const duckdb::Val
 }
 
 struct Plans : duckdb::OptimizerExtensionInfo {
-  std::mutex mutex;  // guards scans
-  std::vector<FileScan> scans;
+  std::mutex mutex;                            // guards scans
+  std::optional<std::vector<FileScan>> scans;  // while they are noted
 
   void Note(duckdb::LogicalOperator& plan) {
-    for (auto& child : plan.children) Note(*child);
+    const std::lock_guard lock(mutex);
+    if (scans) NoteScans(plan);
+  }
+
+ private:
+  void NoteScans(duckdb::LogicalOperator& plan) {
+    for (auto& child : plan.children) NoteScans(*child);
     if (plan.type != duckdb::LogicalOperatorType::LOGICAL_GET) return;
     auto& get = plan.Cast<duckdb::LogicalGet>();
     if (get.function.name != "read_parquet" && get.function.name != "parquet_scan") return;
@@ -69,8 +75,7 @@ struct Plans : duckdb::OptimizerExtensionInfo {
       if (column < get.names.size())
         scan.filters.emplace(get.names[column], Filter{get.returned_types[column], filter->Copy()});
     }
-    const std::lock_guard lock(mutex);
-    scans.push_back(std::move(scan));
+    scans->push_back(std::move(scan));
   }
 };
 
@@ -93,19 +98,21 @@ void RowGroups::Watch(duckdb::DBConfig& config) {
   duckdb::OptimizerExtension::Register(config, std::move(extension));
 }
 
-void RowGroups::Forget() {
+void RowGroups::Begin(bool wanted) {
   const std::lock_guard lock(inner_->plans->mutex);
-  inner_->plans->scans.clear();
+  inner_->plans->scans.reset();
+  if (wanted) inner_->plans->scans.emplace();
 }
 
 RowGroupCount RowGroups::Count(duckdb::Connection& connection) {
-  std::vector<FileScan> scans;
+  std::optional<std::vector<FileScan>> scans;
   {
     const std::lock_guard lock(inner_->plans->mutex);
-    scans = std::exchange(inner_->plans->scans, {});
+    scans = std::exchange(inner_->plans->scans, std::nullopt);
   }
   RowGroupCount count;
-  for (const FileScan& scan : scans) {
+  if (!scans) return count;
+  for (const FileScan& scan : *scans) {
     std::string files;
     for (const std::string& file : scan.files)
       files += (files.empty() ? "" : ", ") + duckdb::KeywordHelper::WriteQuoted(file, '\'');
@@ -124,7 +131,6 @@ RowGroupCount RowGroups::Count(duckdb::Connection& connection) {
     count.all += static_cast<int64_t>(left_out.size());
     for (const auto& [group, out] : left_out) count.skipped += out ? 1 : 0;
   }
-  Forget();  // the count's own plans
   return count;
 }
 

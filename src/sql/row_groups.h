@@ -24,9 +24,11 @@ class RowGroups {
   ~RowGroups();
   /// Before the database is opened.
   void Watch(duckdb::DBConfig& config);
-  void Forget();
-  /// Of the plans since Forget; reads the footers of their files over `connection`, which must not
-  /// be in a query. Filters that come to be while a query runs are not counted.
+  /// Notes plans from here on, or none.
+  void Begin(bool wanted);
+  /// Of the plans since Begin, and the end of noting; reads the footers of their files over
+  /// `connection`, which must not be in a query. Filters that come to be while a query runs are not
+  /// counted.
   RowGroupCount Count(duckdb::Connection& connection);
 
  private:

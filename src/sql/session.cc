@@ -386,19 +386,19 @@ class Session::Inner {
     // new plan finds them.
     constexpr int kTries = 3;
     StatementReport report;
-    auto rows = engine_->Run(s.text, sink);
+    report.explains = ToUpper(s.text.substr(0, 7)) == "EXPLAIN";
+    RowGroupCount row_groups;
+    RowGroupCount* const count = report.explains ? &row_groups : nullptr;
+    auto rows = engine_->Run(s.text, sink, count);
     for (int i = 1; i < kTries && !rows && rows.error().code == ErrorCode::kLogOffsetOutOfRange;
          ++i) {
       (void)scans_.TakeReports();
-      rows = engine_->Run(s.text, sink);
+      rows = engine_->Run(s.text, sink, count);
     }
     report.scans = scans_.TakeReports();
     if (!rows) return std::unexpected(rows.error());
-    if (ToUpper(s.text.substr(0, 7)) == "EXPLAIN" && !report.scans.empty()) {
-      const RowGroupCount count = engine_->CountRowGroups();
-      report.row_groups = count.all;
-      report.row_groups_skipped = count.skipped;
-    }
+    report.row_groups = row_groups.all;
+    report.row_groups_skipped = row_groups.skipped;
     report.has_rows = *rows >= 0;
     report.rows = std::max<int64_t>(*rows, 0);
     return report;

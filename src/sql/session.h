@@ -48,6 +48,7 @@ struct StatementReport {
   int64_t rows = 0;     // returned, or inserted
   std::string message;  // of statements without rows
   std::vector<ScanReport> scans;
+  bool explains = false;
   // Of EXPLAIN: row groups of the lake's Parquet files, and those that the filters leave out.
   int64_t row_groups = 0;
   int64_t row_groups_skipped = 0;

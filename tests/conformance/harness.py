@@ -258,6 +258,13 @@ class Raw:
     def table_id(self, database, table):
         return self.call(1007, field(1, field(1, database) + field(2, table)))[1][0]
 
+    def list_offset(self, table_id, bucket=0, kind=1, timestamp=None):
+        """The earliest (kind 0), the latest (1), or the offset of a timestamp (2) of a bucket."""
+        body = field(1, (1 << 64) - 1) + field(2, kind) + field(3, table_id) + field(5, bucket)
+        answer = fields(self.call(1021, body + (field(6, timestamp) if timestamp is not None else b""))[1][0])
+        assert 2 not in answer, answer
+        return answer[4][0]
+
     def put(self, table_id, bucket, records, acks=-1):
         """The log's end offset, or (code, message)."""
         part = field(2, bucket) + field(3, records)

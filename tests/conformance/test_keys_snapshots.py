@@ -24,7 +24,7 @@ def latest(server, name):
 
 def ends(server, table_id):
     raw = Raw(server.port)
-    return {b: fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table_id) + field(5, b))[1][0])[4][0] for b in (0, 1)}
+    return {b: raw.list_offset(table_id, b) for b in (0, 1)}
 
 
 def wait_for_snapshots(server, name, table_id):
@@ -140,7 +140,7 @@ def test_keys_are_built_again_from_snapshot_and_log(tmp_path, damage):
     newest = wait_for_snapshots(server, "t", table)
     before = sql(server, "SELECT count(*) AS n, sum(hash(id, v, pad)) AS h FROM t")
     if not damage:  # the changelog before the older snapshot goes
-        earliest = lambda b: fields(Raw(server.port).call(1021, field(1, (1 << 64) - 1) + field(2, 0) + field(3, table) + field(5, b))[1][0])[4][0]  # noqa: E731
+        earliest = lambda b: Raw(server.port).list_offset(table, b, 0)  # noqa: E731
         until(lambda: all(earliest(b) > 0 for b in (0, 1)), what="retention")
     assert server.stop() == 0
     shutil.rmtree(tmp_path / "data/kv-store")

@@ -7,7 +7,7 @@ import fluss
 import pytest
 
 from conftest import runner_on
-from harness import READERS, Process, Raw, Server, field, fields, java, sql, until
+from harness import READERS, Process, Raw, Server, java, sql, until
 
 READ = """
 import sys, json
@@ -128,7 +128,7 @@ def test_a_changelog_that_was_cut_is_made_good_by_the_keys(tmp_path):
     sql(server, *(insert.format(step, step * 300, step * 300 + 600) for step in range(10)), "DELETE FROM t WHERE id % 5 = 0")
     raw = Raw(server.port)
     table = raw.table_id("fluss", "t")
-    starts = lambda: [fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 0) + field(3, table) + field(5, b))[1][0])[4][0] for b in (0, 1)]  # noqa: E731
+    starts = lambda: [raw.list_offset(table, b, 0) for b in (0, 1)]  # noqa: E731
     until(lambda: min(starts()) > 0, what="the changelog is cut")
     sql(server, "ALTER TABLE t SET ('table.datalake.enabled' = 'true', 'table.log.ttl' = '1h')")
     wait_for_lake(server, "t")
@@ -160,7 +160,7 @@ def test_each_snapshot_and_the_changelog_are_the_logs(lake_server, name, compact
         table = await connection.get_table(fluss.TablePath("fluss", name))
         raw = Raw(server.port)
         table_id = raw.table_id("fluss", name)
-        total = sum(fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table_id) + field(5, b))[1][0])[4][0] for b in (0, 1))
+        total = sum(raw.list_offset(table_id, b) for b in (0, 1))
         scanner = await table.new_scan().create_log_scanner()
         scanner.subscribe_buckets({0: 0, 1: 0})
         changes = []
@@ -257,7 +257,7 @@ def test_a_killed_worker_neither_loses_nor_doubles_changes(tmp_path, compaction)
     assert by_key(pypaimon(server, "t")[0], "id") == by_key(sql(server, "SELECT * FROM t")[0], "id")
     raw = Raw(server.port)
     table = raw.table_id("fluss", "t")
-    changes = sum(fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table) + field(5, b))[1][0])[4][0] for b in (0, 1))
+    changes = sum(raw.list_offset(table, b) for b in (0, 1))
     snapshots = [json.loads(path.read_text()) for path in (tmp_path / "data/lake/fluss.db/t/snapshot").glob("snapshot-*")]
     assert sum(snapshot.get("changelogRecordCount", 0) for snapshot in snapshots) == changes, "each change once"
     assert server.stop() == 0

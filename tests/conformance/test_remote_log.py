@@ -4,7 +4,7 @@ import random
 import shutil
 import time
 
-from harness import Raw, Server, compacted_batch, field, fields, java, key_batch, sql, until, varint
+from harness import Raw, Server, compacted_batch, java, key_batch, sql, until, varint
 
 SETTINGS = {"log.segment.file-size": "64kb", "log.flush.offset.checkpoint-interval": "50ms", "remote.log.task-interval-duration": "50ms", "log.retention.check-interval": "100ms"}
 
@@ -21,13 +21,6 @@ def fill(server, name, count=10_000, first=0, step=400):
     row = "i, 'v' || i % 7, md5(i::VARCHAR) || md5((i * 31)::VARCHAR)"
     starts = range(first, first + count, step)
     sql(server, *(f"INSERT INTO {name} SELECT {row} FROM range({start}, {min(start + step, first + count)}) AS r(i)" for start in starts))
-
-
-def list_offsets(server, table, kind, bucket=0, timestamp=None):
-    body = field(1, (1 << 64) - 1) + field(2, kind) + field(3, table) + field(5, bucket)
-    answer = fields(Raw(server.port).call(1021, body + (field(6, timestamp) if timestamp is not None else b""))[1][0])
-    assert 2 not in answer, answer
-    return answer[4][0]
 
 
 def local(tmp_path, table):
@@ -80,7 +73,7 @@ def test_every_reader_finds_rows_that_are_only_remote(tmp_path):
         end = segments[0]["end_offset"]
         assert sorted(path.name for path in folder.iterdir()) == sorted(["0" * 20 + suffix for suffix in (".log", ".index", ".timeindex")] + [f"{end:020}.writer_snapshot"])
         assert (folder / ("0" * 20 + ".log")).stat().st_size == segments[0]["size_in_bytes"]
-        assert list_offsets(server, table, 0, bucket) == 0
+        assert Raw(server.port).list_offset(table, bucket, 0) == 0
     check_ids(scan(server, "t"), 10_000)
     expected = [{"n": 10_000, "s": sum(range(10_000)), "k": 7}]
     count = "SELECT count(*) AS n, sum(id)::BIGINT AS s, count(DISTINCT v) AS k FROM t"
@@ -106,7 +99,7 @@ def test_offsets_by_time_are_found_in_the_remote_log(tmp_path):
     fill(server, "t")
     end = time.time_ns() // 1_000_000
     times = [begin + (end - begin) * i // 40 for i in range(41)]
-    ask = lambda: [[list_offsets(server, table, 2, bucket, t) for t in times] for bucket in (0, 1)]  # noqa: E731
+    ask = lambda: [[Raw(server.port).list_offset(table, bucket, 2, t) for t in times] for bucket in (0, 1)]  # noqa: E731
     before = ask()
     assert all(len(set(offsets)) > 5 for offsets in before)
     assert server.stop() == 0
@@ -161,7 +154,7 @@ def test_expired_rows_leave_the_remote_directory(tmp_path):
     wait_until_remote(server, tmp_path, table)
     assert len(manifest(tmp_path, table)) > 1
     sql(server, "ALTER TABLE t SET ('table.log.ttl' = '1ms')")
-    until(lambda: list_offsets(server, table, 0) == list_offsets(server, table, 1), what="all rows expire")
+    until(lambda: Raw(server.port).list_offset(table, 0, 0) == Raw(server.port).list_offset(table, 0, 1), what="all rows expire")
     remote = next((tmp_path / "data/remote/log/fluss").glob(f"t-{table}/0"))
     until(lambda: [path.name for path in remote.iterdir()] == ["metadata"], what="their segments are removed")
     sql(server, "ALTER TABLE t SET ('table.log.ttl' = '1h')")
@@ -205,7 +198,7 @@ def test_a_log_that_lost_its_end_goes_on_where_the_remote_one_ends(tmp_path):
     server = server.restarted()
     server.wait_for(r"its remote log at .*: it goes on from there")
     assert lost[0] == end
-    assert list_offsets(server, table, 1) == end
+    assert Raw(server.port).list_offset(table, 0, 1) == end
     raw = Raw(server.port)
     last = end // 100 - 1
     assert raw.produce(table, 0, compacted_batch(range(last * 100, last * 100 + 100), 7, last)) == last * 100, "the writer's batches are known still"

@@ -8,7 +8,7 @@ import fluss
 import pytest
 
 from conftest import runner_on
-from harness import Raw, Server, field, fields, sql, until
+from harness import Raw, Server, sql, until
 
 PROGRAMS = pathlib.Path(__file__).with_name("story_programs.py")
 
@@ -102,7 +102,7 @@ def test_one_wide_row_three_writers_at_once(tmp_path):
     assert runner_on(server)(changelog) == {"+I": 1000, "-U": 29_000, "+U": 29_000}
     raw = Raw(server.port)
     table = raw.table_id("fluss", "user_wide")
-    ends = [fields(raw.call(1021, field(1, (1 << 64) - 1) + field(2, 1) + field(3, table) + field(5, bucket))[1][0])[4][0] for bucket in range(4)]
+    ends = [raw.list_offset(table, bucket) for bucket in range(4)]
     assert sum(ends) == 59_000
     until(lambda: check_wide_row(server, "user_wide$lake"), what="the lake says the same")
     lake = tmp_path / "data/lake/fluss.db/user_wide"

@@ -21,19 +21,13 @@ namespace {
 
 using record::FromArrow;
 
-Result<std::string> PathOf(const PaimonFiles& files, const TableSchema& schema,
-                           const ManifestEntry& entry) {
-  STROM_ASSIGN(const std::string partition, PaimonFiles::PartitionDir(schema, entry.partition));
-  return entry.external_path.value_or(files.DataFilePath(partition, entry.bucket, entry.file_name));
-}
-
 Result<std::unique_ptr<DataFileReader>> Read(const PaimonFiles& files, const TableSchema& schema,
                                              const std::vector<ManifestEntry>& entries,
                                              const arrow::Schema& columns) {
   std::vector<std::string> paths;
   for (const ManifestEntry& entry : entries) {
-    STROM_ASSIGN(std::string path, PathOf(files, schema, entry));
-    paths.push_back(std::move(path));
+    STROM_ASSIGN(const std::string partition, PaimonFiles::PartitionDir(schema, entry.partition));
+    paths.push_back(files.PathOf(partition, entry));
   }
   return ReadDataFiles(std::move(paths), columns.field_names());
 }
@@ -150,11 +144,6 @@ class RunMerger {
   std::shared_ptr<arrow::RecordBatch> rest_;
 };
 
-void Remove(const PaimonFiles& files, const LakeFiles& written) {
-  for (const auto& file : written)
-    (void)files.files().Remove(static_cast<const PaimonFile&>(*file).path);
-}
-
 /// Merges the newest runs of a bucket of keys.
 Status MergeRuns(const PaimonFiles& files, BucketFiles& target, std::vector<SortedRun> runs,
                  const MergeUnit& unit, const Beat& beat, Rewritten& out) {
@@ -216,13 +205,9 @@ Status Join(const PaimonFiles& files, BucketFiles& target, std::vector<ManifestE
     STROM_TRY(file->Write(*converted));
   }
   STROM_ASSIGN(const FinishedFile finished, file->Finish());
-  ManifestEntry entry = target.EntryOf(place.name, finished);
-  STROM_ASSIGN(EntryStats stats, StatsOf(schema.fields, finished.columns));
-  entry.value_stats = std::move(stats.stats);
-  entry.value_stats_columns = std::move(stats.names);
+  STROM_ASSIGN(ManifestEntry entry, target.EntryOfRows(place.name, finished));
   entry.min_sequence = group.front().min_sequence;
   entry.max_sequence = schema.buckets() >= 0 ? group.back().max_sequence : finished.rows - 1;
-  entry.delete_rows = 0;
   entry.compacted = true;
   out.added.push_back(std::make_unique<PaimonFile>(std::move(entry), place.path, false));
   for (ManifestEntry& old : group) out.removed.push_back(std::move(old));
@@ -341,7 +326,7 @@ Result<Rewritten> CompactBucket(const PaimonFiles& files, const TableSchema& sch
     return unit ? MergeRuns(files, target, std::move(runs), *unit, beat, out) : Status();
   };
   if (const Status done = rewrite(); !done) {
-    Remove(files, out.added);
+    RemoveFiles(files, out.added);
     return std::unexpected(done.error());
   }
   for (ManifestEntry& entry : out.removed) entry.is_delete = true;

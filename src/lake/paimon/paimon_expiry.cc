@@ -70,8 +70,7 @@ Status RemoveFiles(const PaimonFiles& files, const TableSchema& schema,
   for (const ManifestEntry& entry : entries) {
     if (needed.data_files.contains(entry.file_name)) continue;
     STROM_ASSIGN(const std::string partition, PaimonFiles::PartitionDir(schema, entry.partition));
-    STROM_TRY(files.files().Remove(entry.external_path.value_or(
-        files.DataFilePath(partition, entry.bucket, entry.file_name))));
+    STROM_TRY(files.files().Remove(files.PathOf(partition, entry)));
   }
   return {};
 }

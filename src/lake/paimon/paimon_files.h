@@ -51,6 +51,10 @@ class PaimonFiles {
   /// Where a data file lies; `partition_dir` as PartitionDir gives it.
   std::string DataFilePath(const std::string& partition_dir, int32_t bucket,
                            const std::string& name) const;
+  /// Where the file of an entry lies; `partition_dir` likewise.
+  std::string PathOf(const std::string& partition_dir, const ManifestEntry& entry) const {
+    return entry.external_path.value_or(DataFilePath(partition_dir, entry.bucket, entry.file_name));
+  }
   /// "k=v/k=v" for a partition, escaped as Paimon does. Errors: kUnsupported for key types whose
   /// text form is not fixed.
   static Result<std::string> PartitionDir(const TableSchema& schema, ByteView serialized_partition);

@@ -288,4 +288,14 @@ ManifestEntry BucketFiles::EntryOf(const std::string& name, const FinishedFile& 
   return entry;
 }
 
+Result<ManifestEntry> BucketFiles::EntryOfRows(const std::string& name,
+                                               const FinishedFile& finished) const {
+  ManifestEntry entry = EntryOf(name, finished);
+  STROM_ASSIGN(EntryStats stats, StatsOf(schema_.fields, finished.columns));
+  entry.value_stats = std::move(stats.stats);
+  entry.value_stats_columns = std::move(stats.names);
+  entry.delete_rows = 0;
+  return entry;
+}
+
 }  // namespace strom::lake::paimon

@@ -65,6 +65,8 @@ class BucketFiles {
   Place Next(const std::string& prefix);
   /// Of the file called `name`; statistics and sequence numbers are left to the writer.
   ManifestEntry EntryOf(const std::string& name, const FinishedFile& finished) const;
+  /// Of a file that has the table's columns and no others; sequence numbers are left to the writer.
+  Result<ManifestEntry> EntryOfRows(const std::string& name, const FinishedFile& finished) const;
 
  private:
   const PaimonFiles files_;

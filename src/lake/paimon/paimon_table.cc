@@ -34,7 +34,7 @@ class PaimonTable final : public LakeTable {
     if (!latest) return std::nullopt;
     STROM_ASSIGN(const Snapshot snapshot, files_.ReadSnapshot(*latest));
     STROM_ASSIGN(std::vector<ManifestEntry> live, files_.LiveEntries(snapshot));
-    std::map<std::pair<Bytes, int32_t>, std::vector<ManifestEntry>> buckets;
+    std::map<Place, std::vector<ManifestEntry>> buckets;
     for (ManifestEntry& entry : live) {
       auto& bucket = buckets[{entry.partition, entry.bucket}];
       bucket.push_back(std::move(entry));
@@ -67,10 +67,7 @@ class PaimonTable final : public LakeTable {
     return paimon::ExpireSnapshots(files_, schema_, retention, registered, now);
   }
 
-  void Discard(const LakeFiles& files) override {
-    for (const auto& file : files)
-      (void)files_.files().Remove(PathOf(*file));  // an orphan does no harm
-  }
+  void Discard(const LakeFiles& files) override { RemoveFiles(files_, files); }
 
   Result<std::optional<OwnCommit>> LatestOwnCommit() override {
     STROM_ASSIGN(const std::vector<int64_t> ids, files_.SnapshotIds());
@@ -90,22 +87,13 @@ class PaimonTable final : public LakeTable {
   Result<std::vector<DataFile>> Plan(int64_t snapshot_id) override {
     STROM_ASSIGN(const Snapshot snapshot, files_.ReadSnapshot(snapshot_id));
     STROM_ASSIGN(const std::vector<ManifestEntry> entries, files_.LiveEntries(snapshot));
-    // The runs of each bucket; where there is one and it deletes nothing, it is as the keys are.
-    std::map<std::pair<Bytes, int32_t>, std::set<std::pair<int32_t, std::string>>> runs;
-    std::set<std::pair<Bytes, int32_t>> deleting;
-    for (const ManifestEntry& entry : entries) {
-      const std::pair bucket(entry.partition, entry.bucket);
-      runs[bucket].emplace(entry.level, entry.level == 0 ? entry.file_name : "");
-      if (entry.delete_rows != 0) deleting.insert(bucket);
-    }
+    const std::set<Place> merged = MergedBuckets(entries);
     std::vector<DataFile> files;
     for (const ManifestEntry& entry : entries) {
       DataFile file;
-      const std::pair bucket(entry.partition, entry.bucket);
-      file.merged = runs[bucket].size() == 1 && !deleting.contains(bucket);
+      file.merged = merged.contains({entry.partition, entry.bucket});
       STROM_ASSIGN(file.partition, PaimonFiles::PartitionDir(schema_, entry.partition));
-      file.path = entry.external_path.value_or(
-          files_.DataFilePath(file.partition, entry.bucket, entry.file_name));
+      file.path = files_.PathOf(file.partition, entry);
       file.format = entry.file_name.substr(entry.file_name.rfind('.') + 1);
       file.rows = entry.row_count;
       file.bytes = entry.file_size;
@@ -135,6 +123,25 @@ class PaimonTable final : public LakeTable {
   }
 
  private:
+  using Place = std::pair<Bytes, int32_t>;  // partition and bucket
+
+  /// Buckets of keys with one run that deletes nothing: its rows are as the keys are.
+  std::set<Place> MergedBuckets(const std::vector<ManifestEntry>& entries) const {
+    std::map<Place, std::set<std::pair<int32_t, std::string>>> runs;
+    std::set<Place> merged;
+    if (schema_.primary_keys.empty()) return merged;
+    std::set<Place> deleting;
+    for (const ManifestEntry& entry : entries) {
+      const Place place(entry.partition, entry.bucket);
+      runs[place].emplace(entry.level, entry.level == 0 ? entry.file_name : "");
+      if (entry.delete_rows != 0) deleting.insert(place);
+    }
+    for (const auto& [place, of_place] : runs) {
+      if (of_place.size() == 1 && !deleting.contains(place)) merged.insert(place);
+    }
+    return merged;
+  }
+
   Result<const TableSchema*> SchemaOf(int64_t id) {
     if (id == schema_.id) return &schema_;
     auto it = schemas_.find(id);

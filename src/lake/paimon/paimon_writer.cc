@@ -50,16 +50,12 @@ class AppendWriter final : public LakeWriter {
   Status CloseFile() {
     STROM_ASSIGN(const FinishedFile finished, file_->Finish());
     file_.reset();
-    ManifestEntry entry = files_.EntryOf(place_.name, finished);
-    STROM_ASSIGN(EntryStats stats, StatsOf(files_.schema().fields, finished.columns));
-    entry.value_stats = std::move(stats.stats);
-    entry.value_stats_columns = std::move(stats.names);
+    STROM_ASSIGN(ManifestEntry entry, files_.EntryOfRows(place_.name, finished));
     // Files of a bucket are read in the order of their sequence numbers; log offsets have that
     // order by nature.
     const bool bucketed = files_.schema().buckets() >= 0;
     entry.min_sequence = bucketed ? first_offset_ : 0;
     entry.max_sequence = bucketed ? end_offset_ - 1 : finished.rows - 1;
-    entry.delete_rows = 0;
     finished_.push_back(
         std::make_unique<PaimonFile>(std::move(entry), place_.path, /*changelog=*/false));
     return {};
@@ -152,8 +148,9 @@ const ManifestEntry& EntryOf(const LakeFile& file) {
 bool IsChangelog(const LakeFile& file) {
   return static_cast<const PaimonFile&>(file).is_changelog;
 }
-const std::string& PathOf(const LakeFile& file) {
-  return static_cast<const PaimonFile&>(file).path;
+void RemoveFiles(const PaimonFiles& files, const LakeFiles& written) {
+  for (const auto& file : written)
+    (void)files.files().Remove(static_cast<const PaimonFile&>(*file).path);
 }
 
 }  // namespace strom::lake::paimon

@@ -24,6 +24,7 @@ Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const T
 /// What our writer handed out.
 const ManifestEntry& EntryOf(const LakeFile& file);
 bool IsChangelog(const LakeFile& file);
-const std::string& PathOf(const LakeFile& file);
+/// Removes files that will never be committed; one that stays behind does no harm.
+void RemoveFiles(const PaimonFiles& files, const LakeFiles& written);
 
 }  // namespace strom::lake::paimon
