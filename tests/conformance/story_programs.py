@@ -5,6 +5,7 @@ Usage: story_programs.py wide HOST:PORT a|b|c ROUNDS USERS | agent HOST:PORT BUC
 import asyncio
 import decimal
 import json
+import os
 import pathlib
 import sys
 import time
@@ -72,3 +73,4 @@ async def agent(address, buckets, offsets_file):
 if __name__ == "__main__":
     program, *words = sys.argv[1:]
     asyncio.run({"wide": wide, "agent": agent}[program](*words))
+    os._exit(0)  # the client's own threads sometimes abort a process that takes itself down in order
