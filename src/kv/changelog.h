@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "kv/table_shape.h"
 #include "record/log_batch.h"
+#include "record/row.h"
 
 namespace strom::kv {
 
@@ -12,11 +13,14 @@ namespace strom::kv {
 /// its newest schema.
 class ChangelogBuilder {
  public:
-  explicit ChangelogBuilder(std::shared_ptr<const TableShape> shape);
+  /// `rows`: how many are to be expected.
+  ChangelogBuilder(std::shared_ptr<const TableShape> shape, size_t rows);
   ~ChangelogBuilder();
 
   /// Errors: kInvalidArgument.
   Status Append(record::ChangeType type, const record::Row& row);
+  /// A row that is at hand in its kv format. Errors: kCorrupt.
+  Status Append(record::ChangeType type, const record::Fields& fields);
   int32_t record_count() const;
   /// The batch with base offset 0; without changes one without records, which still takes an offset
   /// and carries the writer's sequence. Once. Errors: kIo.

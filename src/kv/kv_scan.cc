@@ -9,8 +9,7 @@ KvScan::KvScan(std::unique_ptr<KvStore::Cursor> store,
     : buffers_(std::move(buffers)), store_(std::move(store)) {
   for (const auto& buffer : buffers_) {
     for (const SortedChanges& run : buffer->Runs()) {
-      const auto at = std::ranges::lower_bound(
-          run, from, {}, [](const Change* c) -> ByteView { return c->first; });
+      const auto at = std::ranges::lower_bound(run, from, {}, &Change::key);
       if (at != run.end()) runs_.push_back({std::span(at, run.end())});
     }
   }
@@ -36,14 +35,15 @@ Result<bool> KvScan::Next() {
       return true;
     }
     const Change& change = *newest->left.front();
-    key_ = change.first;
+    key_ = change.key();
     if (in_store && store_->key() == key_) store_->Next();
     for (Run& run : runs_) {
       if (run.key() == key_) run.left = run.left.subspan(1);
     }
     std::erase_if(runs_, [](const Run& run) { return run.left.empty(); });
-    if (!change.second) continue;  // deleted
-    value_ = *change.second;
+    const std::optional<ByteView> value = change.value();
+    if (!value) continue;  // deleted
+    value_ = *value;
     return true;
   }
 }

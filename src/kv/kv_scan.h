@@ -25,7 +25,7 @@ class KvScan {
   /// What is left of one sorted run of a buffer.
   struct Run {
     std::span<const Change* const> left;
-    const Bytes& key() const { return left.front()->first; }
+    ByteView key() const { return left.front()->key(); }
   };
   const std::vector<std::shared_ptr<const RowBuffer>> buffers_;  // keep the runs alive
   std::vector<Run> runs_;                                        // of newer buffers first

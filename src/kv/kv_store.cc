@@ -6,6 +6,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -36,6 +37,18 @@ Bytes StateKey(const model::TableBucket& bucket) {
   AppendBe(out, bucket.bucket);
   return out;
 }
+
+/// The space of a row's key. Not of a bare space, with which the removal of all its rows begins:
+/// that lies in a skip list of its own, where RocksDB would follow a hint into the list of the
+/// rows.
+class SpaceOfRow final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "strom.SpaceOfRow"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), kSpaceBytes};
+  }
+  bool InDomain(const rocksdb::Slice& key) const override { return key.size() > kSpaceBytes; }
+};
 
 }  // namespace
 
@@ -69,6 +82,9 @@ Result<std::unique_ptr<KvStore>> KvStore::Open(Options options) {
   // Most keys of a write are in no memtable: a filter says so without a search.
   rocks.memtable_whole_key_filtering = true;
   rocks.memtable_prefix_bloom_size_ratio = 0.05;
+  // A bucket's rows come in order: each is looked for beside the one before.
+  rocks.memtable_insert_with_hint_prefix_extractor = std::make_shared<SpaceOfRow>();
+  rocks.allow_concurrent_memtable_write = false;  // which would not look there
   // Write buffers count against the cache; a flush loses no more than a recovery can replay fast.
   rocks.write_buffer_size = std::clamp<size_t>(memory / 8, 1 << 20, 32 << 20);
   rocks.max_write_buffer_number = 4;
@@ -170,7 +186,7 @@ std::vector<model::TableBucket> KvStore::Spaces() const {
   return all;
 }
 
-Status KvStore::Write(const model::TableBucket& bucket, const Changes& changes,
+Status KvStore::Write(const model::TableBucket& bucket, const RowBuffer& changes,
                       const SpaceState& state) {
   SpaceId id = 0;
   {
@@ -184,11 +200,10 @@ Status KvStore::Write(const model::TableBucket& bucket, const Changes& changes,
   rocksdb::WriteBatch batch;
   Bytes key = Prefix(id);
   // Ordered changes cost a fifth of unordered ones.
-  for (const Change* const change : Sorted(changes)) {
-    const auto& [changed, value] = *change;
+  for (const Change* const change : changes.Sorted()) {
     key.resize(kSpaceBytes);
-    key += changed;
-    if (value) {
+    key += change->key();
+    if (const auto value = change->value()) {
       batch.Put(key, *value);
     } else {
       batch.Delete(key);
@@ -206,28 +221,31 @@ Status KvStore::Write(const model::TableBucket& bucket, const Changes& changes,
   return {};
 }
 
-Result<std::vector<std::optional<Bytes>>> KvStore::Get(SpaceId space,
-                                                       std::span<const ByteView> keys) const {
-  std::vector<std::optional<Bytes>> values(keys.size());
-  const Bytes prefix = Prefix(space);
+Status KvStore::Get(SpaceId space, std::span<const ByteView> keys, const Found& found) const {
   rocksdb::DB& db = *database_->db;
-  std::vector<Bytes> full;
-  full.reserve(keys.size());
+  const Bytes prefix = Prefix(space);
+  Bytes full;  // all keys with their prefix, one after the other
+  size_t bytes = 0;
+  for (const ByteView key : keys) bytes += kSpaceBytes + key.size();
+  full.reserve(bytes);  // what refers to it stays
+  std::vector<rocksdb::Slice> slices;
+  slices.reserve(keys.size());
   for (const ByteView key : keys) {
-    Bytes& one = full.emplace_back(prefix);
-    one += key;
+    const size_t from = full.size();
+    full += prefix;
+    full += key;
+    slices.emplace_back(full.data() + from, kSpaceBytes + key.size());
   }
-  const std::vector<rocksdb::Slice> slices(full.begin(), full.end());
-  std::vector<rocksdb::PinnableSlice> found(keys.size());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
   db.MultiGet(rocksdb::ReadOptions(), db.DefaultColumnFamily(), keys.size(), slices.data(),
-              found.data(), statuses.data(), /*sorted_input=*/true);
+              values.data(), statuses.data(), /*sorted_input=*/true);
   for (size_t i = 0; i < keys.size(); ++i) {
     if (statuses[i].IsNotFound()) continue;
     STROM_TRY(FromRocks(statuses[i], "read keys"));
-    values[i] = found[i].ToString();
+    found(i, ToView(values[i]));
   }
-  return values;
+  return {};
 }
 
 namespace {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -54,11 +55,12 @@ class KvStore {
   std::vector<model::TableBucket> Spaces() const;
 
   /// Writes changes, in the order of their keys, and the new state of a space in one step.
-  Status Write(const model::TableBucket& bucket, const Changes& changes, const SpaceState& state);
+  Status Write(const model::TableBucket& bucket, const RowBuffer& changes, const SpaceState& state);
 
-  /// The value of each of `keys`, which are sorted; absent when there is none.
-  Result<std::vector<std::optional<Bytes>>> Get(SpaceId space,
-                                                std::span<const ByteView> keys) const;
+  /// Tells of each of `keys`, which are sorted, that has a value: its place among them, and the
+  /// value, which is there for the time of the call.
+  using Found = std::function<void(size_t i, ByteView value)>;
+  Status Get(SpaceId space, std::span<const ByteView> keys, const Found& found) const;
 
   /// Walks over the keys of a space in their order, as they were when it was made. To be destroyed
   /// before the store.

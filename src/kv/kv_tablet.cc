@@ -1,7 +1,7 @@
 #include "kv/kv_tablet.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <bit>
 
 #include "kv/changelog.h"
 
@@ -15,20 +15,68 @@ using record::StoredValue;
 
 /// What a key has while a batch is prepared.
 struct Current {
-  std::optional<ByteView> value;
-  Bytes owned;  // holds `value` unless memory does
+  ByteView key;
+  uint64_t hash = 0;
+  std::optional<StoredValue> value;
   bool changed = false;
 
-  void Set(Bytes bytes) {
-    owned = std::move(bytes);
-    value = owned;
-    changed = true;
-  }
-  void Remove() {
-    value.reset();
+  void Set(std::optional<StoredValue> now) {
+    value = now;
     changed = true;
   }
 };
+
+/// The keys of a batch, each once.
+class KeysOfBatch {
+ public:
+  explicit KeysOfBatch(size_t records)
+      : slots_(std::bit_ceil(records * 2 + 1), kNone), mask_(slots_.size() - 1) {
+    keys_.reserve(records);
+  }
+  /// The place of a key among keys(), and whether it is new there.
+  std::pair<uint32_t, bool> Place(ByteView key, uint64_t hash) {
+    size_t at = hash & mask_;
+    for (; slots_[at] != kNone; at = (at + 1) & mask_) {
+      const Current& known = keys_[slots_[at]];
+      if (known.hash == hash && known.key == key) return {slots_[at], false};
+    }
+    slots_[at] = static_cast<uint32_t>(keys_.size());
+    keys_.push_back({.key = key, .hash = hash, .value = {}});
+    return {slots_[at], true};
+  }
+  std::vector<Current>& keys() { return keys_; }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  std::vector<uint32_t> slots_;
+  const size_t mask_;
+  std::vector<Current> keys_;
+};
+
+/// Gives each of the `unknown` keys the value that the store has; `held` keeps their bytes.
+Status ReadOld(const KvStore& store, KvStore::SpaceId space, std::vector<Current>& keys,
+               std::vector<uint32_t>& unknown, Bytes& held) {
+  if (unknown.empty()) return {};
+  std::ranges::sort(unknown, {}, [&](uint32_t place) { return keys[place].key; });
+  std::vector<ByteView> sorted;
+  sorted.reserve(unknown.size());
+  for (const uint32_t place : unknown) sorted.push_back(keys[place].key);
+  struct Found {
+    uint32_t place;
+    size_t from;
+    size_t bytes;
+  };
+  std::vector<Found> found;
+  STROM_TRY(store.Get(space, sorted, [&](size_t i, ByteView value) {
+    found.push_back({unknown[i], held.size(), value.size()});
+    held += value;
+  }));
+  for (const Found& one : found) {
+    STROM_ASSIGN(keys[one.place].value,
+                 record::DecodeStoredValue(ByteView(held).substr(one.from, one.bytes)));
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -43,28 +91,43 @@ std::optional<int64_t> KvTablet::row_count() const {
   return counts_rows() ? std::optional(state_.row_count) : std::nullopt;
 }
 
-const std::optional<Bytes>* KvTablet::FindInMemory(ByteView key) const {
-  if (const auto* const known = active_.Find(key)) return known;
-  return frozen_ ? frozen_->Find(key) : nullptr;
+const Change* KvTablet::FindInMemory(ByteView key, uint64_t hash) const {
+  if (const Change* const known = active_.Find(key, hash)) return known;
+  return frozen_ ? frozen_->Find(key, hash) : nullptr;
 }
 
-Result<std::vector<std::optional<Bytes>>> KvTablet::Get(std::span<const ByteView> keys) const {
-  std::vector<std::optional<Bytes>> values(keys.size());
+std::vector<uint64_t> KvTablet::Hashes(std::span<const ByteView> keys) const {
+  std::vector<uint64_t> hashes;
+  hashes.reserve(keys.size());
+  const auto each = [&](auto&& visit) {
+    visit(active_);
+    if (frozen_) visit(*frozen_);
+  };
+  for (const ByteView key : keys) {
+    const uint64_t hash = hashes.emplace_back(RowBuffer::Hash(key));
+    each([hash](const RowBuffer& rows) { rows.Prefetch(hash); });
+  }
+  for (const uint64_t hash : hashes)
+    each([hash](const RowBuffer& rows) { rows.PrefetchChange(hash); });
+  return hashes;
+}
+
+Status KvTablet::Get(std::span<const ByteView> keys, const KvStore::Found& found) const {
+  const std::vector<uint64_t> hashes = Hashes(keys);
   std::vector<size_t> asked;
   for (size_t i = 0; i < keys.size(); ++i) {
-    if (const auto* const known = FindInMemory(keys[i])) {
-      values[i] = *known;
+    if (const Change* const known = FindInMemory(keys[i], hashes[i])) {
+      if (const auto value = known->value()) found(i, *value);
     } else {
       asked.push_back(i);
     }
   }
-  if (asked.empty()) return values;
+  if (asked.empty()) return {};
   std::ranges::sort(asked, {}, [&](size_t i) { return keys[i]; });
   std::vector<ByteView> sorted;
+  sorted.reserve(asked.size());
   for (const size_t i : asked) sorted.push_back(keys[i]);
-  STROM_ASSIGN(auto found, store_.Get(space_, sorted));
-  for (size_t i = 0; i < asked.size(); ++i) values[asked[i]] = std::move(found[i]);
-  return values;
+  return store_.Get(space_, sorted, [&](size_t i, ByteView value) { found(asked[i], value); });
 }
 
 KvScan KvTablet::Walk(ByteView from) const {
@@ -79,7 +142,7 @@ KvScan KvTablet::NewScan() {
   std::vector<std::shared_ptr<const RowBuffer>> buffers;
   if (!active_.empty()) {
     auto copy = std::make_shared<RowBuffer>();
-    for (const auto& [key, value] : active_.rows()) copy->Put(key, value);
+    for (const Change* const change : active_.Sorted()) copy->Put(change->key(), change->value());
     buffers.push_back(std::move(copy));
   }
   if (frozen_) buffers.push_back(frozen_);
@@ -117,78 +180,86 @@ Result<KvTablet::Prepared> KvTablet::Prepare(const record::KvBatchView& batch,
 }
 
 Result<std::optional<KvTablet::Prepared>> KvTablet::PrepareMissing(std::span<const ByteView> keys) {
-  STROM_ASSIGN(const auto values, Get(keys));
-  std::vector<Bytes> rows;
-  std::vector<ByteView> missing;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (values[i]) continue;
-    STROM_ASSIGN(const Row row, shape_->RowOfKey(keys[i]));
-    STROM_ASSIGN(Bytes stored, shape_->Encode(row));
-    rows.push_back(stored.substr(sizeof(int16_t)));
-    missing.push_back(keys[i]);
-  }
-  if (missing.empty()) return std::nullopt;
+  std::vector<bool> there(keys.size());
+  STROM_TRY(Get(keys, [&](size_t i, ByteView) { there[i] = true; }));
+  std::deque<Bytes> rows;
   std::vector<KvRecord> records;
-  for (size_t i = 0; i < missing.size(); ++i) records.push_back({missing[i], rows[i]});
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (there[i]) continue;
+    STROM_ASSIGN(const Row row, shape_->RowOfKey(keys[i]));
+    STROM_ASSIGN(const Bytes stored, shape_->Encode(row));
+    rows.push_back(stored.substr(sizeof(int16_t)));
+    records.push_back({keys[i], ByteView(rows.back())});
+  }
+  if (records.empty()) return std::nullopt;
   const model::Schema& schema = shape_->latest();
   const std::vector<int> positions = schema.Positions(schema.primary_key);
   const std::vector<int32_t> targets(positions.begin(), positions.end());
   STROM_ASSIGN(Prepared prepared, PrepareRecords(records, {.schema_id = shape_->latest_id()},
-                                                 {.target_columns = targets}));
+                                                 {.target_columns = targets}, std::move(rows)));
   return prepared;
 }
 
 Result<KvTablet::Prepared> KvTablet::PrepareRecords(std::span<const KvRecord> records,
                                                     const Source& source,
-                                                    const MergeRequest& request) {
+                                                    const MergeRequest& request,
+                                                    std::deque<Bytes> made) {
   STROM_ASSIGN(const std::unique_ptr<Merger> merger, MakeMerger(shape_, request));
   const model::DeleteBehavior deletes =
       request.overwrite ? model::DeleteBehavior::kAllow : shape_->options().delete_behavior;
   const bool full_image = counts_rows();
 
   // Old rows of all keys at once: ordered reads are cheaper than scattered ones.
-  std::unordered_map<ByteView, Current> current;
-  current.reserve(records.size());
-  std::vector<ByteView> unknown;
-  for (const KvRecord& record : records) {
-    const bool reads_old = merger->needs_old() || !record.row;
-    const auto [it, is_new] = current.try_emplace(record.key);
+  std::vector<ByteView> record_keys;
+  record_keys.reserve(records.size());
+  for (const KvRecord& record : records) record_keys.push_back(record.key);
+  const std::vector<uint64_t> hashes = Hashes(record_keys);
+  KeysOfBatch batch(records.size());
+  std::vector<Current>& keys = batch.keys();
+  std::vector<uint32_t> key_of;  // by record
+  key_of.reserve(records.size());
+  std::vector<uint32_t> unknown;
+  for (size_t i = 0; i < records.size(); ++i) {
+    const bool reads_old = merger->needs_old() || !records[i].row;
+    const auto [place, is_new] = batch.Place(records[i].key, hashes[i]);
+    key_of.push_back(place);
     if (!is_new || !reads_old) continue;
-    if (const auto* const known = FindInMemory(record.key)) {
-      if (*known) it->second.value = **known;
+    if (const Change* const known = FindInMemory(records[i].key, hashes[i])) {
+      if (const auto value = known->value()) {
+        STROM_ASSIGN(keys[place].value, record::DecodeStoredValue(*value));
+      }
     } else {
-      unknown.push_back(record.key);
+      unknown.push_back(place);
     }
   }
-  if (!unknown.empty()) {
-    std::ranges::sort(unknown);
-    STROM_ASSIGN(auto found, store_.Get(space_, unknown));
-    for (size_t i = 0; i < unknown.size(); ++i) {
-      if (!found[i]) continue;
-      Current& key = current[unknown[i]];
-      key.owned = std::move(*found[i]);
-      key.value = key.owned;
-    }
-  }
+  Bytes old_values;
+  STROM_TRY(ReadOld(store_, space_, keys, unknown, old_values));
 
   Prepared prepared;
-  ChangelogBuilder changelog(shape_);
-  const auto log_update = [&](const StoredValue& old, const Row& row) -> Status {
+  prepared.made = std::move(made);
+  ChangelogBuilder changelog(shape_, records.size() * 2);
+  record::Fields incoming;
+  record::Fields before;
+  const auto log_update = [&](const std::optional<StoredValue>& old, const auto& row) -> Status {
     if (full_image) {
-      STROM_ASSIGN(const Row before, shape_->Decode(old));
+      STROM_TRY(shape_->Split(old.value_or(StoredValue{}), before));
       STROM_TRY(changelog.Append(ChangeType::kUpdateBefore, before));
     }
     return changelog.Append(ChangeType::kUpdateAfter, row);
   };
+  const auto log_new = [&](const std::optional<StoredValue>& old, const auto& row) -> Status {
+    STROM_TRY(shape_->CheckNotNull(row));
+    if (old || !merger->needs_old()) return log_update(old, row);
+    ++prepared.row_delta;
+    return changelog.Append(ChangeType::kInsert, row);
+  };
 
-  for (const KvRecord& record : records) {
-    Current& key = current[record.key];
-    std::optional<StoredValue> old;
-    if (key.value) {
-      STROM_ASSIGN(old, record::DecodeStoredValue(*key.value));
-    }
+  for (size_t i = 0; i < records.size(); ++i) {
+    const KvRecord& record = records[i];
+    Current& key = keys[key_of[i]];
+    const std::optional<StoredValue> old = key.value;
     Merged merged;
-    Row incoming;
+    StoredValue stored;
     if (!record.row) {
       if (deletes == model::DeleteBehavior::kIgnore) continue;
       if (deletes == model::DeleteBehavior::kDisable) {
@@ -199,19 +270,8 @@ Result<KvTablet::Prepared> KvTablet::PrepareRecords(std::span<const KvRecord> re
       if (!old) continue;
       STROM_ASSIGN(merged, merger->Delete(*old));
     } else {
-      const StoredValue stored{source.schema_id, *record.row};
-      auto decoded = shape_->Decode(stored);
-      if (!decoded) {  // the checksum was right: it will be no better when it is sent again
-        return Err(ErrorCode::kInvalidArgument, "a row for table {} cannot be read: {}",
-                   shape_->info().path.ToString(), decoded.error().message);
-      }
-      incoming = std::move(*decoded);
-      STROM_ASSIGN(const Bytes own_key, shape_->KeyOf(incoming));
-      if (own_key != record.key) {
-        return Err(ErrorCode::kInvalidArgument,
-                   "a row for table {} came under a key that is not its own",
-                   shape_->info().path.ToString());
-      }
+      stored = {source.schema_id, *record.row};
+      STROM_TRY(CheckIncoming(record.key, stored, incoming));
       if (merger->needs_old() && !old) {
         STROM_ASSIGN(merged, merger->Insert(stored));
       } else {
@@ -221,41 +281,53 @@ Result<KvTablet::Prepared> KvTablet::PrepareRecords(std::span<const KvRecord> re
 
     if (merged.kind == Merged::Kind::kKeepOld) continue;
     if (merged.kind == Merged::Kind::kRemove) {
-      STROM_ASSIGN(const Row before, shape_->Decode(*old));
+      STROM_TRY(shape_->Split(*old, before));
       STROM_TRY(changelog.Append(ChangeType::kDelete, before));
       --prepared.row_delta;
-      key.Remove();
+      key.Set(std::nullopt);
       continue;
     }
     if (!old && !shape_->latest().auto_increment.empty()) {
-      if (merged.kind == Merged::Kind::kTakeNew)
-        merged = Merged{Merged::Kind::kWrite, std::move(incoming)};
+      if (merged.kind == Merged::Kind::kTakeNew) {
+        STROM_ASSIGN(merged.row, shape_->Decode(stored));
+        merged.kind = Merged::Kind::kWrite;
+      }
       STROM_TRY(FillAutoIncrement(merged.row));
     }
-    const bool as_it_came = merged.kind == Merged::Kind::kTakeNew;
-    const Row& row = as_it_came ? incoming : merged.row;
-    STROM_TRY(shape_->CheckNotNull(row));
-    if (old || !merger->needs_old()) {
-      STROM_TRY(log_update(old.value_or(StoredValue{}), row));
+    if (merged.kind == Merged::Kind::kTakeNew) {
+      STROM_TRY(log_new(old, incoming));
+      key.Set(stored);
     } else {
-      STROM_TRY(changelog.Append(ChangeType::kInsert, row));
-      ++prepared.row_delta;
-    }
-    if (as_it_came) {
-      key.Set(record::EncodeStoredValue(source.schema_id, *record.row));
-    } else {
-      STROM_ASSIGN(Bytes encoded, shape_->Encode(row));
-      key.Set(std::move(encoded));
+      STROM_TRY(log_new(old, merged.row));
+      STROM_ASSIGN(Bytes encoded, shape_->Encode(merged.row));
+      STROM_ASSIGN(const StoredValue own,
+                   record::DecodeStoredValue(prepared.made.emplace_back(std::move(encoded))));
+      key.Set(own);
     }
   }
 
   STROM_ASSIGN(prepared.changelog, changelog.Build(source.writer_id, source.sequence));
-  for (auto& [key, now] : current) {
-    if (!now.changed) continue;
-    prepared.changes.emplace_back(Bytes(key),
-                                  now.value ? std::optional(std::move(now.owned)) : std::nullopt);
+  prepared.changes.reserve(keys.size());
+  for (const Current& key : keys) {
+    if (key.changed) prepared.changes.push_back({key.key, key.hash, key.value});
   }
   return prepared;
+}
+
+Status KvTablet::CheckIncoming(ByteView key, const StoredValue& stored,
+                               record::Fields& fields) const {
+  const auto own_key = [&]() -> Result<Bytes> {
+    STROM_TRY(shape_->Split(stored, fields));
+    return shape_->KeyOf(fields);
+  }();
+  // The checksum was right: what cannot be read now will be no better when it is sent again.
+  if (!own_key) {
+    return Err(ErrorCode::kInvalidArgument, "a row for table {} cannot be read: {}",
+               shape_->info().path.ToString(), own_key.error().message);
+  }
+  if (*own_key == key) return {};
+  return Err(ErrorCode::kInvalidArgument, "a row for table {} came under a key that is not its own",
+             shape_->info().path.ToString());
 }
 
 Status KvTablet::FillAutoIncrement(Row& row) {
@@ -278,7 +350,13 @@ Status KvTablet::FillAutoIncrement(Row& row) {
 }
 
 void KvTablet::Commit(Prepared prepared, int64_t end_offset) {
-  for (auto& [key, value] : prepared.changes) active_.Put(std::move(key), std::move(value));
+  for (const Prepared::NewRow& row : prepared.changes) {
+    if (row.value) {
+      active_.Put(row.key, row.hash, record::StoredHead(row.value->schema_id), row.value->row);
+    } else {
+      active_.Remove(row.key, row.hash);
+    }
+  }
   state_.row_count += prepared.row_delta;
   state_.log_offset = end_offset;
 }
@@ -292,14 +370,14 @@ Status KvTablet::Apply(const record::LogBatchView& batch) {
     STROM_ASSIGN(const std::vector<TableShape::LoggedRow> rows, shape_->DecodeLog(batch));
     for (const auto& [type, row] : rows) {
       if (type == ChangeType::kUpdateBefore) continue;
-      STROM_ASSIGN(Bytes key, shape_->KeyOf(row));
+      STROM_ASSIGN(const Bytes key, shape_->KeyOf(row));
       if (type == ChangeType::kDelete) {
-        active_.Put(std::move(key), std::nullopt);
+        active_.Put(key, std::nullopt);
         --state_.row_count;
         continue;
       }
-      STROM_ASSIGN(Bytes value, shape_->Encode(row));
-      active_.Put(std::move(key), std::move(value));
+      STROM_ASSIGN(const Bytes value, shape_->Encode(row));
+      active_.Put(key, value);
       if (type == ChangeType::kInsert) ++state_.row_count;
     }
   }

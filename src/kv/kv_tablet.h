@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -35,10 +36,18 @@ class KvTablet {
   void Reshape(std::shared_ptr<const TableShape> shape) { shape_ = std::move(shape); }
   const TableShape& shape() const { return *shape_; }
 
-  /// A write whose changelog is not in the log yet. Dropping it leaves no trace.
+  /// A write whose changelog is not in the log yet; the batch it came from must be there as long.
+  /// Dropping it leaves no trace.
   struct Prepared {
-    Bytes changelog;                                              // one log batch
-    std::vector<std::pair<Bytes, std::optional<Bytes>>> changes;  // each key once
+    /// Refers to the batch that it was prepared from, or to `made`.
+    struct NewRow {
+      ByteView key;
+      uint64_t hash = 0;
+      std::optional<record::StoredValue> value;  // nothing when the key goes
+    };
+    Bytes changelog;              // one log batch
+    std::vector<NewRow> changes;  // each key once
+    std::deque<Bytes> made;       // rows that are not as they came
     int64_t row_delta = 0;
   };
   /// Errors: kCorruptRecord, kSchemaNotExist, kInvalidTargetColumn, kDeletionDisabled,
@@ -57,8 +66,9 @@ class KvTablet {
   /// Rows, or nothing where the changelog has no images to count by.
   std::optional<int64_t> row_count() const;
 
-  /// The stored value of each key; absent when it has none.
-  Result<std::vector<std::optional<Bytes>>> Get(std::span<const ByteView> keys) const;
+  /// Tells the stored value of each key that has one, in any order, with its place in `keys`; the
+  /// value is there for the time of the call.
+  Status Get(std::span<const ByteView> keys, const KvStore::Found& found) const;
   using Visit = std::function<bool(ByteView key, ByteView value)>;
   /// Visits keys from `from` on in order, while `visit` returns true.
   Status Scan(ByteView from, const Visit& visit) const;
@@ -74,7 +84,7 @@ class KvTablet {
     model::TableBucket bucket;
     std::shared_ptr<const RowBuffer> rows;
     SpaceState state;
-    Status Run() const { return store->Write(bucket, rows->rows(), state); }
+    Status Run() const { return store->Write(bucket, *rows, state); }
   };
   /// Nothing when there is nothing to write or a job is under way.
   std::optional<FlushJob> MakeFlush();
@@ -93,13 +103,20 @@ class KvTablet {
     int64_t writer_id = record::kNoWriter;
     int32_t sequence = -1;
   };
+  /// `made`: what records refer to that nobody else keeps.
   Result<Prepared> PrepareRecords(std::span<const record::KvRecord> records, const Source& source,
-                                  const MergeRequest& request);
+                                  const MergeRequest& request, std::deque<Bytes> made = {});
+  /// Finds the fields of a row that arrives under `key`, which must be its own. Errors:
+  /// kInvalidArgument.
+  Status CheckIncoming(ByteView key, const record::StoredValue& stored,
+                       record::Fields& fields) const;
   KvScan Walk(ByteView from) const;
   /// Sets the rows in memory aside for the store, where none are yet.
   void Freeze();
-  /// What memory knows of a key: a value, that it is gone (empty inside), or nothing.
-  const std::optional<Bytes>* FindInMemory(ByteView key) const;
+  /// What memory knows of a key; null when nothing.
+  const Change* FindInMemory(ByteView key, uint64_t hash) const;
+  /// The hashes of keys, whose places in memory are then on their way into the cache.
+  std::vector<uint64_t> Hashes(std::span<const ByteView> keys) const;
   /// Gives a new row its auto-increment value. Errors: those of the source, kUnknownServerError
   /// when the column's type has no more.
   Status FillAutoIncrement(record::Row& row);

@@ -118,10 +118,13 @@ class Bucket {
   std::optional<Row> Get(int64_t id) const {
     const Bytes key = *tablet_->shape().KeyOf(RowOf(id, {}, {}));
     const ByteView view = key;
-    const auto values = tablet_->Get({&view, 1});
-    EXPECT_THAT(values, IsOk());
-    if (!(*values)[0]) return std::nullopt;
-    return *tablet_->shape().Decode(*record::DecodeStoredValue(*(*values)[0]));
+    std::optional<Row> row;
+    EXPECT_THAT(tablet_->Get({&view, 1},
+                             [&](size_t, ByteView value) {
+                               row = *tablet_->shape().Decode(*record::DecodeStoredValue(value));
+                             }),
+                IsOk());
+    return row;
   }
   std::map<int64_t, Row> All() const {
     std::map<int64_t, Row> rows;
@@ -281,6 +284,44 @@ TEST(KvTablet, RowsOfOlderSchemasGainNulls) {
   EXPECT_EQ(bucket.Get(1), whole);
 }
 
+/// Rows in memory, a key without a value is gone.
+RowBuffer Rows(const std::map<Bytes, std::optional<Bytes>>& rows) {
+  RowBuffer buffer;
+  for (const auto& [key, value] : rows) buffer.Put(key, value);
+  return buffer;
+}
+
+std::optional<Bytes> ValueOf(const KvStore& store, KvStore::SpaceId space, ByteView key) {
+  std::optional<Bytes> found;
+  EXPECT_THAT(store.Get(space, {&key, 1}, [&](size_t, ByteView value) { found = Bytes(value); }),
+              IsOk());
+  return found;
+}
+
+TEST(KvStore, SpacesGoWhileOthersAreWritten) {
+  const TempDir dir;
+  const auto store = std::move(*KvStore::Open({dir.path()}));
+  for (int64_t round = 0; round < 50; ++round) {
+    std::map<Bytes, std::optional<Bytes>> rows;
+    for (int i = 0; i < 100; ++i) rows[fmt::format("{:03}", (i * 7 + round) % 150)] = Bytes("v");
+    const model::TableBucket other{7, round, 0};
+    ASSERT_THAT(store->OpenSpace(kBucket), IsOk());
+    ASSERT_THAT(store->OpenSpace(other), IsOk());
+    ASSERT_THAT(store->Write(kBucket, Rows(rows), {round, 1}), IsOk());
+    ASSERT_THAT(store->Write(other, Rows(rows), {round, 1}), IsOk());
+    if (round % 3 == 0) {
+      ASSERT_THAT(store->DropSpace(kBucket), IsOk());
+    }
+    if (round > 0) {
+      ASSERT_THAT(store->DropSpace({7, round - 1, 0}), IsOk());
+    }
+    size_t count = 0;
+    const auto cursor = store->NewCursor(*store->OpenSpace(other), "");
+    for (; cursor->valid(); cursor->Next()) ++count;
+    EXPECT_EQ(count, 100U);
+  }
+}
+
 TEST(KvStore, SpacesAreApartAndForgottenWhole) {
   const TempDir dir;
   const model::TableBucket other{7, 3, 0};
@@ -288,42 +329,56 @@ TEST(KvStore, SpacesAreApartAndForgottenWhole) {
     const auto store = std::move(*KvStore::Open({dir.path()}));
     ASSERT_THAT(store->OpenSpace(kBucket), IsOk());
     ASSERT_THAT(store->OpenSpace(other), IsOk());
-    ASSERT_THAT(store->Write(kBucket, {{"k", Bytes("1")}}, {1, 1}), IsOk());
-    ASSERT_THAT(store->Write(other, {{"k", Bytes("2")}, {"l", Bytes("3")}}, {2, 2}), IsOk());
+    ASSERT_THAT(store->Write(kBucket, Rows({{"k", Bytes("1")}}), {1, 1}), IsOk());
+    ASSERT_THAT(store->Write(other, Rows({{"k", Bytes("2")}, {"l", Bytes("3")}}), {2, 2}), IsOk());
   }
   const auto store = std::move(*KvStore::Open({dir.path()}));
   EXPECT_EQ(store->Spaces().size(), 2U);
   EXPECT_EQ(*store->StateOf(other), (SpaceState{2, 2}));
   const auto space = *store->OpenSpace(kBucket);
-  const ByteView key = "k";
-  EXPECT_EQ((*store->Get(space, {&key, 1}))[0], "1");
+  EXPECT_EQ(ValueOf(*store, space, "k"), "1");
   ASSERT_THAT(store->DropSpace(kBucket), IsOk());
-  ASSERT_THAT(store->Write(kBucket, {{"k", Bytes("9")}}, {9, 9}), IsOk()) << "a late flush";
+  ASSERT_THAT(store->Write(kBucket, Rows({{"k", Bytes("9")}}), {9, 9}), IsOk()) << "a late flush";
   const auto again = *store->OpenSpace(kBucket);
   EXPECT_NE(again, space);
-  EXPECT_EQ((*store->Get(again, {&key, 1}))[0], std::nullopt);
+  EXPECT_EQ(ValueOf(*store, again, "k"), std::nullopt);
   EXPECT_EQ(*store->StateOf(kBucket), SpaceState{});
 }
 
-RC_GTEST_PROP(RowBuffer, RunsHaveEveryKeyOnceInOrder, (const std::vector<uint8_t>& steps)) {
+RC_GTEST_PROP(RowBuffer, IsAMapWithRunsInOrder, (const std::vector<uint16_t>& steps)) {
+  using Model = std::map<Bytes, std::optional<Bytes>>;
   RowBuffer buffer;
-  std::map<Bytes, std::optional<Bytes>> model;
-  for (const uint8_t step : steps) {
-    const Bytes key = std::to_string(step % 50);
-    const auto value = step % 7 == 0 ? std::nullopt : std::optional(Bytes(step, 'v'));
+  Model model;
+  const auto taken = [](const SortedChanges& changes) {
+    Model seen;
+    for (const Change* change : changes) {
+      const auto value = change->value();
+      RC_ASSERT(
+          seen.emplace(change->key(), value ? std::optional(Bytes(*value)) : std::nullopt).second);
+    }
+    RC_ASSERT(std::ranges::is_sorted(changes, {}, &Change::key));
+    return seen;
+  };
+  for (const uint16_t step : steps) {
+    const Bytes key = std::to_string(step % 500) + Bytes(step % 3 * 10, 'k');
+    const auto value = step % 7 == 0 ? std::nullopt : std::optional(Bytes(step % 300, 'v'));
     buffer.Put(key, value);
     model[key] = value;
+    RC_ASSERT(buffer.size() == model.size());
+    const Change* const known = buffer.Find(key, RowBuffer::Hash(key));
+    RC_ASSERT(known != nullptr && known->value() == value);
+    RC_ASSERT(buffer.Find("none", RowBuffer::Hash("none")) == nullptr);
     if (step % 5 != 0) continue;
-    std::map<Bytes, std::optional<Bytes>> seen;
+    Model seen;
     size_t before = SIZE_MAX;
     for (const SortedChanges& run : buffer.Runs()) {
-      RC_ASSERT(std::ranges::is_sorted(run, {}, [](const Change* c) { return c->first; }));
       RC_ASSERT(run.size() * 2 <= before);
       before = run.size();
-      for (const Change* change : run)
-        RC_ASSERT(seen.emplace(change->first, change->second).second);
+      seen.merge(taken(run));
     }
     RC_ASSERT(seen == model);
+    RC_ASSERT(taken(buffer.Sorted()) == model);
+    buffer = RowBuffer(std::move(buffer));
   }
 }
 
@@ -332,8 +387,8 @@ TEST(SnapshotImage, FollowsItsRowsAndWritesWhatChanged) {
   const TempDir store_dir;
   const auto store = std::move(*KvStore::Open({store_dir.path()}));
   const auto space = *store->OpenSpace(kBucket);
-  Changes many;
-  for (int i = 0; i < 5000; ++i) many[fmt::format("key {:05}", i)] = Bytes(200, 'v');
+  RowBuffer many;
+  for (int i = 0; i < 5000; ++i) many.Put(fmt::format("key {:05}", i), Bytes(200, 'v'));
   ASSERT_THAT(store->Write(kBucket, many, {1, 5000}), IsOk());
   SnapshotImage image(dir.path());
   const auto names = [](const std::vector<SnapshotImage::File>& files) {
@@ -345,8 +400,9 @@ TEST(SnapshotImage, FollowsItsRowsAndWritesWhatChanged) {
   };
   const auto first = image.Update(*store->NewCursor(space, ""));
   ASSERT_THAT(first, IsOk());
-  ASSERT_THAT(store->Write(kBucket, {{"key 00007", std::nullopt}, {"new", Bytes("n")}}, {2, 5000}),
-              IsOk());
+  ASSERT_THAT(
+      store->Write(kBucket, Rows({{"key 00007", std::nullopt}, {"new", Bytes("n")}}), {2, 5000}),
+      IsOk());
   const auto second = image.Update(*store->NewCursor(space, ""));
   ASSERT_THAT(second, IsOk());
   EXPECT_TRUE(std::ranges::includes(names(*second), names(*first))) << "nothing is written twice";
@@ -364,8 +420,9 @@ TEST(SnapshotImage, FollowsItsRowsAndWritesWhatChanged) {
   EXPECT_EQ(rows, 5000U);
   EXPECT_TRUE(has_new);
   for (int i = 0; i < 20; ++i) {  // many small changes are merged in the end
-    ASSERT_THAT(store->Write(kBucket, {{fmt::format("step {}", i), Bytes("s")}}, {3 + i, 5001 + i}),
-                IsOk());
+    ASSERT_THAT(
+        store->Write(kBucket, Rows({{fmt::format("step {}", i), Bytes("s")}}), {3 + i, 5001 + i}),
+        IsOk());
     ASSERT_THAT(image.Update(*store->NewCursor(space, "")), IsOk());
   }
   EXPECT_LT(names(*image.Update(*store->NewCursor(space, ""))).size(), 10U);

@@ -1,44 +1,140 @@
 #include "kv/row_buffer.h"
 
 #include <algorithm>
+#include <cstring>
+
+#include "base/coding.h"
 
 namespace strom::kv {
 namespace {
 
-constexpr size_t kNodeBytes = 120;  // of the table, beside the bytes of key and value
-
-size_t Weight(ByteView key, const std::optional<Bytes>& value) {
-  return kNodeBytes + key.size() + (value ? value->size() : 0);
-}
+constexpr size_t kFirstSlots = 8;
+constexpr size_t kFirstBlockBytes = 512;  // ten thousand buckets have a few rows each
+constexpr size_t kBlockBytes = 256 << 10;
 
 bool Before(const Change* a, const Change* b) {
-  return a->first < b->first;
+  return a->key() < b->key();
+}
+
+/// A change with the beginning of its key beside it: most comparisons need not follow the pointer.
+struct Keyed {
+  uint64_t order;
+  const Change* change;
+};
+
+uint64_t OrderOf(ByteView key) {
+  char first[sizeof(uint64_t)] = {};
+  std::memcpy(first, key.data(), std::min(key.size(), sizeof first));
+  return LoadBe<uint64_t>(first);
+}
+
+void Sort(SortedChanges& changes) {
+  std::vector<Keyed> keyed;
+  keyed.reserve(changes.size());
+  for (const Change* const change : changes) keyed.push_back({OrderOf(change->key()), change});
+  std::ranges::sort(keyed, [](const Keyed& a, const Keyed& b) {
+    return a.order != b.order ? a.order < b.order : Before(a.change, b.change);
+  });
+  std::ranges::transform(keyed, changes.begin(), &Keyed::change);
 }
 
 }  // namespace
 
-SortedChanges Sorted(const Changes& changes) {
-  SortedChanges sorted;
-  sorted.reserve(changes.size());
-  for (const Change& change : changes) sorted.push_back(&change);
-  std::ranges::sort(sorted, Before);
-  return sorted;
+RowBuffer& RowBuffer::operator=(RowBuffer&& from) noexcept {
+  slots_ = std::exchange(from.slots_, {});
+  size_ = std::exchange(from.size_, 0);
+  blocks_ = std::exchange(from.blocks_, {});
+  free_ = std::exchange(from.free_, nullptr);
+  free_bytes_ = std::exchange(from.free_bytes_, 0);
+  block_bytes_ = std::exchange(from.block_bytes_, 0);
+  unsorted_ = std::exchange(from.unsorted_, {});
+  runs_ = std::exchange(from.runs_, {});
+  return *this;
 }
 
-void RowBuffer::Put(Bytes key, std::optional<Bytes> value) {
-  const auto [it, is_new] = rows_.try_emplace(std::move(key));
-  if (is_new) {
-    unsorted_.push_back(&*it);
-  } else {
-    bytes_ -= Weight(it->first, it->second);
+char* RowBuffer::Take(size_t bytes) {
+  bytes = (bytes + alignof(Change) - 1) / alignof(Change) * alignof(Change);
+  if (bytes > free_bytes_) {
+    const size_t size = std::max(bytes, std::clamp(block_bytes_, kFirstBlockBytes, kBlockBytes));
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
+    block_bytes_ += size;
+    free_ = blocks_.back().get();
+    free_bytes_ = size;
   }
-  it->second = std::move(value);
-  bytes_ += Weight(it->first, it->second);
+  free_bytes_ -= bytes;
+  return std::exchange(free_, free_ + bytes);
+}
+
+void RowBuffer::Grow() {
+  std::vector<Slot> slots(std::max(kFirstSlots, slots_.size() * 2));
+  const size_t mask = slots.size() - 1;
+  for (const Slot& slot : slots_) {
+    if (slot.change == nullptr) continue;
+    size_t at = slot.hash & mask;
+    while (slots[at].change != nullptr) at = (at + 1) & mask;
+    slots[at] = slot;
+  }
+  slots_ = std::move(slots);
+}
+
+const Change* RowBuffer::Find(ByteView key, uint64_t hash) const {
+  if (slots_.empty()) return nullptr;
+  const size_t mask = slots_.size() - 1;
+  for (size_t at = hash & mask; slots_[at].change != nullptr; at = (at + 1) & mask) {
+    if (slots_[at].hash == hash && slots_[at].change->key() == key) return slots_[at].change;
+  }
+  return nullptr;
+}
+
+Change& RowBuffer::ChangeOf(ByteView key, uint64_t hash) {
+  if (const Change* const known = Find(key, hash)) return const_cast<Change&>(*known);
+  if (size_ * 2 >= slots_.size()) Grow();
+  auto* const change = new (Take(sizeof(Change) + key.size())) Change;
+  change->key_bytes_ = static_cast<uint32_t>(key.size());
+  std::memcpy(reinterpret_cast<char*>(change + 1), key.data(), key.size());
+  const size_t mask = slots_.size() - 1;
+  size_t at = hash & mask;
+  while (slots_[at].change != nullptr) at = (at + 1) & mask;
+  slots_[at] = {hash, change};
+  ++size_;
+  unsorted_.push_back(change);
+  return *change;
+}
+
+void RowBuffer::Put(ByteView key, uint64_t hash, ByteView head, ByteView tail) {
+  Change& change = ChangeOf(key, hash);
+  const size_t bytes = head.size() + tail.size();
+  if (change.room_ == nullptr || bytes > change.room_bytes_) {
+    change.room_ = Take(bytes);
+    change.room_bytes_ = static_cast<uint32_t>(bytes);
+  }
+  std::memcpy(change.room_, head.data(), head.size());
+  std::memcpy(change.room_ + head.size(), tail.data(), tail.size());
+  change.value_bytes_ = static_cast<uint32_t>(bytes);
+  change.gone_ = false;
+}
+
+void RowBuffer::Put(ByteView key, std::optional<ByteView> value) {
+  if (value) {
+    Put(key, Hash(key), *value, {});
+  } else {
+    Remove(key, Hash(key));
+  }
+}
+
+SortedChanges RowBuffer::Sorted() const {
+  SortedChanges sorted;
+  sorted.reserve(size_);
+  for (const Slot& slot : slots_) {
+    if (slot.change != nullptr) sorted.push_back(slot.change);
+  }
+  Sort(sorted);
+  return sorted;
 }
 
 const std::vector<SortedChanges>& RowBuffer::Runs() const {
   if (unsorted_.empty()) return runs_;
-  std::ranges::sort(unsorted_, Before);
+  Sort(unsorted_);
   runs_.push_back(std::exchange(unsorted_, {}));
   while (runs_.size() > 1 && runs_[runs_.size() - 2].size() < 2 * runs_.back().size()) {
     SortedChanges merged;

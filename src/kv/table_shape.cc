@@ -51,6 +51,27 @@ Result<record::Row> TableShape::Decode(const record::StoredValue& value) const {
   return Padded(*version, std::move(row));
 }
 
+Status TableShape::Split(const record::StoredValue& value, record::Fields& found) const {
+  STROM_ASSIGN(const Version* const version, VersionOf(value.schema_id));
+  STROM_TRY(options().kv_format == model::KvFormat::kIndexed
+                ? record::SplitIndexedRow(version->types, value.row, found)
+                : record::SplitCompactedRow(version->types, value.row, found));
+  if (version->same_columns) return {};
+  const record::Fields own = found;
+  found.assign(version->sources.size(), std::nullopt);
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (version->sources[i] >= 0) found[i] = own[static_cast<size_t>(version->sources[i])];
+  }
+  return {};
+}
+
+Result<record::Value> TableShape::DecodeField(size_t column, ByteView field) const {
+  const model::DataType& type = latest_types()[column];
+  return options().kv_format == model::KvFormat::kIndexed
+             ? record::DecodeIndexedField(type, field)
+             : record::DecodeCompactedField(type, field);
+}
+
 record::Row TableShape::Padded(const Version& version, record::Row row) {
   if (version.same_columns) return row;
   record::Row padded(version.sources.size());
@@ -99,6 +120,16 @@ Result<Bytes> TableShape::KeyOf(const record::Row& row) const {
   return record::EncodeKey(key_encoding_, key_types_, key);
 }
 
+Result<Bytes> TableShape::KeyOf(const record::Fields& fields) const {
+  record::Row key(key_positions_.size());
+  for (size_t i = 0; i < key.size(); ++i) {
+    const auto column = static_cast<size_t>(key_positions_[i]);
+    if (!fields[column]) continue;
+    STROM_ASSIGN(key[i], DecodeField(column, *fields[column]));
+  }
+  return record::EncodeKey(key_encoding_, key_types_, key);
+}
+
 Result<record::Row> TableShape::RowOfKey(ByteView key) const {
   STROM_ASSIGN(record::Row values, record::DecodeKey(key_encoding_, key_types_, key));
   record::Row row(latest().columns.size());
@@ -107,14 +138,20 @@ Result<record::Row> TableShape::RowOfKey(ByteView key) const {
   return row;
 }
 
+Status TableShape::CheckNotNull(size_t column, bool is_null) const {
+  const model::Column& checked = latest().columns[column];
+  if (!is_null || checked.type.nullable) return {};
+  return Err(ErrorCode::kInvalidArgument, "a row for table {} has no value for column '{}' {}",
+             info_.path.ToString(), checked.name, checked.type.ToString());
+}
+
 Status TableShape::CheckNotNull(const record::Row& row) const {
-  const model::Schema& schema = latest();
-  for (size_t i = 0; i < row.size(); ++i) {
-    if (row[i].is_null() && !schema.columns[i].type.nullable) {
-      return Err(ErrorCode::kInvalidArgument, "a row for table {} has no value for column '{}' {}",
-                 info_.path.ToString(), schema.columns[i].name, schema.columns[i].type.ToString());
-    }
-  }
+  for (size_t i = 0; i < row.size(); ++i) STROM_TRY(CheckNotNull(i, row[i].is_null()));
+  return {};
+}
+
+Status TableShape::CheckNotNull(const record::Fields& fields) const {
+  for (size_t i = 0; i < fields.size(); ++i) STROM_TRY(CheckNotNull(i, !fields[i]));
   return {};
 }
 

@@ -37,18 +37,25 @@ class TableShape {
     record::ChangeType type;
     record::Row row;
   };
+  /// Finds the fields of a stored row of the newest schema, as Decode would see them. `found` is
+  /// used again by the next call. Errors: kSchemaNotExist, kCorrupt.
+  Status Split(const record::StoredValue& value, record::Fields& found) const;
+  Result<record::Value> DecodeField(size_t column, ByteView field) const;
   /// The rows of a changelog batch, in the newest schema. Errors: kSchemaNotExist, kCorruptRecord.
   Result<std::vector<LoggedRow>> DecodeLog(const record::LogBatchView& batch) const;
   /// The stored value of a row of the newest schema. Errors: kInvalidArgument.
   Result<Bytes> Encode(const record::Row& row) const;
   /// The encoded key of a row of the newest schema. Errors: kInvalidArgument.
   Result<Bytes> KeyOf(const record::Row& row) const;
+  Result<Bytes> KeyOf(const record::Fields& fields) const;
   /// A row of the newest schema with the key's columns and nothing else. Errors: kCorrupt.
   Result<record::Row> RowOfKey(ByteView key) const;
   /// Whether every NOT NULL column has a value. Errors: kInvalidArgument naming the column.
   Status CheckNotNull(const record::Row& row) const;
+  Status CheckNotNull(const record::Fields& fields) const;
 
  private:
+  Status CheckNotNull(size_t column, bool is_null) const;
   struct Version {
     std::shared_ptr<const model::Schema> schema;
     std::vector<model::DataType> types;

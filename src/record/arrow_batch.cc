@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "record/arrow_layout.h"
 #include "record/row.h"
+#include "record/zstd_codec_internal.h"
 
 namespace strom::record {
 namespace {
@@ -251,11 +252,10 @@ Result<Bytes> EncodeArrowMessage(const arrow::RecordBatch& batch,
   // A batch of a few rows would only grow, at the price of a compressor for each buffer.
   constexpr int64_t kWorthwhileBytes = 512;
   const bool large = arrow::util::TotalBufferSize(batch) >= kWorthwhileBytes;
-  if (compression.type != "NONE" && large) {
-    const bool zstd = compression.type == "ZSTD";
-    auto codec = arrow::util::Codec::Create(
-        zstd ? arrow::Compression::ZSTD : arrow::Compression::LZ4_FRAME,
-        zstd ? compression.zstd_level : arrow::util::kUseDefaultCompressionLevel);
+  if (compression.type == "ZSTD" && large) {
+    options.codec = std::make_shared<ZstdOfThread>(compression.zstd_level);
+  } else if (compression.type != "NONE" && large) {
+    auto codec = arrow::util::Codec::Create(arrow::Compression::LZ4_FRAME);
     STROM_TRY(FromArrow(codec.status(), "compression"));
     options.codec = std::move(*codec);
   }
@@ -352,6 +352,12 @@ Status AppendValue(const DataType& type, const Value& value, arrow::ArrayBuilder
   if (value.is_null()) return FromArrow(builder.AppendNull(), "append");
   if (IsNested(type.root)) return AppendNested(type, value.As<Nested>(), builder);
   return FromArrow(AppendPlain(type, value, builder), "append");
+}
+
+Status AppendText(const DataType& type, ByteView text, arrow::ArrayBuilder& builder) {
+  return FromArrow(type.root == TypeRoot::kBytes ? As<arrow::BinaryBuilder>(builder).Append(text)
+                                                 : As<arrow::StringBuilder>(builder).Append(text),
+                   "append");
 }
 
 Result<Value> ValueAt(const DataType& type, const arrow::Array& array, int64_t row) {

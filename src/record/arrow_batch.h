@@ -50,6 +50,8 @@ Result<Bytes> EncodeLogPayload(const arrow::RecordBatch& rows, model::LogFormat 
 
 /// Appends one value to a builder made for `type`. Errors: kInvalidArgument.
 Status AppendValue(const model::DataType& type, const Value& value, arrow::ArrayBuilder& builder);
+/// The same for a STRING or BYTES that is at hand as its bytes.
+Status AppendText(const model::DataType& type, ByteView text, arrow::ArrayBuilder& builder);
 /// The value at `row` of an array that has the Arrow type of `type`.
 Result<Value> ValueAt(const model::DataType& type, const arrow::Array& array, int64_t row);
 

@@ -79,10 +79,16 @@ Bytes KvBatchBuilder::Build(const KvBatchHeader& header) {
   return out;
 }
 
+Bytes StoredHead(int16_t schema_id) {
+  Bytes out;
+  AppendLe(out, schema_id);
+  return out;
+}
+
 Bytes EncodeStoredValue(int16_t schema_id, ByteView row) {
   Bytes out;
   out.reserve(sizeof schema_id + row.size());
-  AppendLe(out, schema_id);
+  out += StoredHead(schema_id);
   out.append(row);
   return out;
 }

@@ -86,6 +86,8 @@ struct StoredValue {
   int16_t schema_id = 0;
   ByteView row;
 };
+/// What a stored value has in front of its row.
+Bytes StoredHead(int16_t schema_id);
 Bytes EncodeStoredValue(int16_t schema_id, ByteView row);
 /// Errors: kCorrupt.
 Result<StoredValue> DecodeStoredValue(ByteView bytes);

@@ -334,10 +334,40 @@ Status AppendCompacted(const DataType& type, const Value& value, Bytes& out) {
   }
 }
 
+/// The bytes of the field at the front of `in`, without the length that some have in front.
+ByteView TakeCompacted(const DataType& type, ByteView whole, Reader& in) {
+  const size_t from = in.position();
+  switch (type.root) {
+    case TypeRoot::kInt:
+    case TypeRoot::kDate:
+    case TypeRoot::kTime:
+    case TypeRoot::kBigInt: in.Varint(); break;
+    case TypeRoot::kDecimal:
+      if (!IsCompactDecimal(type)) return in.Take(in.Varint());
+      in.Varint();
+      break;
+    case TypeRoot::kTimestamp:
+    case TypeRoot::kTimestampLtz:
+      in.Varint();
+      if (!IsCompactTimestamp(type)) in.Varint();
+      break;
+    case TypeRoot::kChar:
+    case TypeRoot::kString:
+    case TypeRoot::kBinary:
+    case TypeRoot::kBytes:
+    case TypeRoot::kArray:
+    case TypeRoot::kMap:
+    case TypeRoot::kRow: return in.Take(in.Varint());
+    default: return in.Take(FixedWidth(type));
+  }
+  return whole.substr(from, in.position() - from);
+}
+
 Result<Row> DecodeCompacted(Types types, ByteView bytes, int depth);
 
-/// The value at the front of `in`.
-Result<Value> ReadCompacted(const DataType& type, Reader& in, int depth) {
+/// The value of what TakeCompacted took.
+Result<Value> FromCompacted(const DataType& type, ByteView field, int depth) {
+  Reader in(field);
   switch (type.root) {
     case TypeRoot::kInt:
     case TypeRoot::kDate:
@@ -347,10 +377,10 @@ Result<Value> ReadCompacted(const DataType& type, Reader& in, int depth) {
     case TypeRoot::kChar:
     case TypeRoot::kString:
     case TypeRoot::kBinary:
-    case TypeRoot::kBytes: return Value{std::string(in.Take(in.Varint()))};
+    case TypeRoot::kBytes: return Value{std::string(field)};
     case TypeRoot::kDecimal:
       if (IsCompactDecimal(type)) return Value{Decimal{static_cast<int64_t>(in.Varint())}};
-      return Value{Decimal{FromUnscaledBytes(in.Take(in.Varint()))}};
+      return Value{Decimal{FromUnscaledBytes(field)}};
     case TypeRoot::kTimestamp:
     case TypeRoot::kTimestampLtz: {
       Timestamp time{static_cast<int64_t>(in.Varint()), 0};
@@ -359,31 +389,26 @@ Result<Value> ReadCompacted(const DataType& type, Reader& in, int depth) {
     }
     case TypeRoot::kArray:
     case TypeRoot::kMap:
-    case TypeRoot::kRow: {
-      const ByteView part = in.Take(in.Varint());
-      if (!in.ok()) return Damaged("a nested field is cut");
-      return DecodeNested(type, part, DecodeCompacted, depth + 1);
-    }
+    case TypeRoot::kRow: return DecodeNested(type, field, DecodeCompacted, depth + 1);
     default: return ReadFixed(type, in);
   }
 }
 
-Result<Row> DecodeCompacted(Types types, ByteView bytes, int depth) {
-  Reader in(bytes);
-  const ByteView nulls = in.Take(NullBytes(types.size()));
-  if (!in.ok()) return Damaged("the null bits are cut");
-  Row row;
-  row.reserve(types.size());
+/// Decodes the fields that `split` finds with `decode`.
+template <class Split, class Decode>
+Result<Row> DecodeFields(Types types, ByteView bytes, int depth, Split split, Decode decode) {
+  Fields fields;
+  STROM_TRY(split(types, bytes, fields));
+  Row row(types.size());
   for (size_t i = 0; i < types.size(); ++i) {
-    if (BitAt(nulls, i)) {
-      row.emplace_back();
-      continue;
-    }
-    STROM_ASSIGN(Value value, ReadCompacted(types[i], in, depth));
-    row.push_back(std::move(value));
+    if (!fields[i]) continue;
+    STROM_ASSIGN(row[i], decode(types[i], *fields[i], depth));
   }
-  if (!in.ok()) return Damaged("a field is cut");
   return row;
+}
+
+Result<Row> DecodeCompacted(Types types, ByteView bytes, int depth) {
+  return DecodeFields(types, bytes, depth, SplitCompactedRow, FromCompacted);
 }
 
 // ---- indexed
@@ -427,40 +452,33 @@ std::string WithoutTrailingZeros(ByteView bytes) {
   return std::string(bytes.substr(0, end == ByteView::npos ? 0 : end + 1));
 }
 
-Result<Row> DecodeIndexed(Types types, ByteView bytes, int depth) {
-  Reader in(bytes);
-  const ByteView nulls = in.Take(NullBytes(types.size()));
-  const auto variable = static_cast<size_t>(std::ranges::count_if(types, IsVariableInIndexed));
-  Reader lengths(in.Take(variable * 4));
-  if (!in.ok()) return Damaged("the header is cut");
-  Row row;
-  row.reserve(types.size());
-  for (size_t i = 0; i < types.size(); ++i) {
-    const DataType& type = types[i];
-    if (BitAt(nulls, i)) {
-      row.emplace_back();
-    } else if (IsVariableInIndexed(type)) {
-      const ByteView part = in.Take(lengths.Le<uint32_t>());
-      if (!in.ok()) return Damaged("a field is cut");
-      if (type.root == TypeRoot::kDecimal) {
-        row.push_back({Decimal{FromUnscaledBytes(part)}});
-      } else if (IsNested(type.root)) {
-        STROM_ASSIGN(Value value, DecodeNested(type, part, DecodeIndexed, depth + 1));
-        row.push_back(std::move(value));
-      } else {
-        row.push_back({std::string(part)});
-      }
-    } else if (type.root == TypeRoot::kChar || type.root == TypeRoot::kBinary) {
-      row.push_back({WithoutTrailingZeros(in.Take(static_cast<uint64_t>(type.length)))});
-    } else if (FixedWidth(type) == 0) {
+Result<Row> DecodeIndexed(Types types, ByteView bytes, int depth);
+
+Result<Value> FromIndexed(const DataType& type, ByteView field, int depth) {
+  Reader in(field);
+  switch (type.root) {
+    case TypeRoot::kString:
+    case TypeRoot::kBytes: return Value{std::string(field)};
+    case TypeRoot::kChar:
+    case TypeRoot::kBinary: return Value{WithoutTrailingZeros(field)};
+    case TypeRoot::kDecimal:
+      if (!IsCompactDecimal(type)) return Value{Decimal{FromUnscaledBytes(field)}};
+      return ReadFixed(type, in);
+    case TypeRoot::kTimestamp:
+    case TypeRoot::kTimestampLtz: {
+      if (FixedWidth(type) != 0) return ReadFixed(type, in);
       const auto millis = in.Le<int64_t>();
-      row.push_back({Timestamp{millis, in.Le<int32_t>()}});
-    } else {
-      row.push_back(ReadFixed(type, in));
+      return Value{Timestamp{millis, in.Le<int32_t>()}};
     }
+    case TypeRoot::kArray:
+    case TypeRoot::kMap:
+    case TypeRoot::kRow: return DecodeNested(type, field, DecodeIndexed, depth + 1);
+    default: return ReadFixed(type, in);
   }
-  if (!in.ok()) return Damaged("a field is cut");
-  return row;
+}
+
+Result<Row> DecodeIndexed(Types types, ByteView bytes, int depth) {
+  return DecodeFields(types, bytes, depth, SplitIndexedRow, FromIndexed);
 }
 
 // ---- aligned
@@ -504,6 +522,22 @@ Result<Row> DecodeCompactedRow(Types types, ByteView bytes) {
   return DecodeCompacted(types, bytes, 0);
 }
 
+Status SplitCompactedRow(Types types, ByteView bytes, Fields& fields) {
+  fields.assign(types.size(), std::nullopt);
+  Reader in(bytes);
+  const ByteView nulls = in.Take(NullBytes(types.size()));
+  if (!in.ok()) return Damaged("the null bits are cut");
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (!BitAt(nulls, i)) fields[i] = TakeCompacted(types[i], bytes, in);
+  }
+  if (!in.ok()) return Damaged("a field is cut");
+  return {};
+}
+
+Result<Value> DecodeCompactedField(const DataType& type, ByteView field) {
+  return FromCompacted(type, field, 0);
+}
+
 Result<Bytes> EncodeIndexedRow(Types types, const Row& row) {
   STROM_TRY(CheckShapes(types, row));
   Bytes lengths;
@@ -520,6 +554,33 @@ Result<Bytes> EncodeIndexedRow(Types types, const Row& row) {
 
 Result<Row> DecodeIndexedRow(Types types, ByteView bytes) {
   return DecodeIndexed(types, bytes, 0);
+}
+
+Status SplitIndexedRow(Types types, ByteView bytes, Fields& fields) {
+  fields.assign(types.size(), std::nullopt);
+  Reader in(bytes);
+  const ByteView nulls = in.Take(NullBytes(types.size()));
+  const auto variable = static_cast<size_t>(std::ranges::count_if(types, IsVariableInIndexed));
+  Reader lengths(in.Take(variable * 4));
+  if (!in.ok()) return Damaged("the header is cut");
+  for (size_t i = 0; i < types.size(); ++i) {
+    const DataType& type = types[i];
+    if (BitAt(nulls, i)) continue;
+    if (IsVariableInIndexed(type)) {
+      fields[i] = in.Take(lengths.Le<uint32_t>());
+    } else if (type.root == TypeRoot::kChar || type.root == TypeRoot::kBinary) {
+      fields[i] = in.Take(static_cast<uint64_t>(type.length));
+    } else {
+      const size_t width = FixedWidth(type);
+      fields[i] = in.Take(width != 0 ? width : sizeof(int64_t) + sizeof(int32_t));
+    }
+  }
+  if (!in.ok()) return Damaged("a field is cut");
+  return {};
+}
+
+Result<Value> DecodeIndexedField(const DataType& type, ByteView field) {
+  return FromIndexed(type, field, 0);
 }
 
 Result<Bytes> EncodeAlignedRow(Types types, const Row& row, AlignedNulls nulls) {
@@ -557,7 +618,9 @@ Result<Row> DecodeCompactedKey(Types types, ByteView bytes) {
   Reader in(bytes);
   Row row;
   for (const DataType& type : types) {
-    STROM_ASSIGN(Value value, ReadCompacted(type, in, 0));
+    const ByteView field = TakeCompacted(type, bytes, in);
+    if (!in.ok()) break;
+    STROM_ASSIGN(Value value, FromCompacted(type, field, 0));
     row.push_back(std::move(value));
   }
   if (!in.ok() || !in.done()) return Damaged("a key is cut or too long");

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,9 +20,20 @@ using Types = std::span<const model::DataType>;
 Result<Bytes> EncodeCompactedRow(Types types, const Row& row);
 Result<Row> DecodeCompactedRow(Types types, ByteView bytes);
 
+/// What a row says of each column without decoding it: the bytes of its value, or nothing for a
+/// null.
+using Fields = std::vector<std::optional<ByteView>>;
+/// Finds the fields of a row; they refer to `bytes`. Errors: kCorrupt.
+Status SplitCompactedRow(Types types, ByteView bytes, Fields& fields);
+/// The value of such a field; texts are their own bytes.
+Result<Value> DecodeCompactedField(const model::DataType& type, ByteView field);
+
 /// Fixed widths behind a list of lengths.
 Result<Bytes> EncodeIndexedRow(Types types, const Row& row);
 Result<Row> DecodeIndexedRow(Types types, ByteView bytes);
+
+Status SplitIndexedRow(Types types, ByteView bytes, Fields& fields);
+Result<Value> DecodeIndexedField(const model::DataType& type, ByteView field);
 
 /// Eight bytes a field and a variable part: Flink's BinaryRow. Paimon's differs in one thing: a
 /// null DECIMAL above 18 digits or TIMESTAMP above milliseconds keeps its variable bytes, so that

@@ -131,15 +131,15 @@ Result<kv::SpaceState> RestoreFrom(kv::KvStore& store, const KvSnapshot& snapsho
       STROM_TRY(io::CopyFile(files, file.remote_path, scratch_dir + "/" + file.local_name));
   }
   STROM_TRY(store.Clear(snapshot.bucket));
-  kv::Changes batch;
+  kv::RowBuffer batch;
   int64_t rows = 0;
   const auto write = [&](const kv::SpaceState& state) -> Status {
     STROM_TRY(store.Write(snapshot.bucket, batch, state));
-    batch.clear();
+    batch = {};
     return {};
   };
   STROM_TRY(kv::ReadCheckpoint(scratch_dir, [&](ByteView key, ByteView value) -> Status {
-    batch[Bytes(key)] = Bytes(value);
+    batch.Put(key, value);
     ++rows;
     return batch.size() < kBatchRows ? Status() : write({});
   }));

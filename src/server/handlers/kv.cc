@@ -70,6 +70,35 @@ void PutKv(Server& server, Call call) {
       });
 }
 
+namespace {
+
+/// Values that one answer gives, in one piece of memory.
+class Values {
+ public:
+  void Add(ByteView value) {
+    bytes_ += value;
+    ends_.push_back(bytes_.size());
+  }
+  /// Each of them, with a share in the whole. Once.
+  std::vector<SharedBytes> Share() {
+    const SharedBytes whole = SharedBytes::Own(std::move(bytes_));
+    std::vector<SharedBytes> slices;
+    slices.reserve(ends_.size());
+    size_t from = 0;
+    for (const size_t end : ends_) {
+      slices.push_back(whole.Slice(from, end - from));
+      from = end;
+    }
+    return slices;
+  }
+
+ private:
+  Bytes bytes_;
+  std::vector<size_t> ends_;
+};
+
+}  // namespace
+
 void Lookup(Server& server, Call call) {
   auto request = call.Decode<wire::LookupRequest>();
   if (!request) return call.Fail(request.error());
@@ -79,11 +108,16 @@ void Lookup(Server& server, Call call) {
                  const std::vector<ByteView> keys = Views(lookup.buckets_req[i].keys);
                  if (lookup.insert_if_not_exists.value_or(false))
                    STROM_TRY(server.replicas().PutMissing(shard, here.replica, keys));
-                 STROM_ASSIGN(auto values, here.replica.kv()->Get(keys));
-                 for (auto& value : values) {
-                   wire::PbValue& one = answer.values.emplace_back();
-                   if (value) one.values = SharedBytes::Own(std::move(*value));
-                 }
+                 Values values;
+                 std::vector<size_t> found;  // the key of each of them
+                 STROM_TRY(here.replica.kv()->Get(keys, [&](size_t key, ByteView value) {
+                   found.push_back(key);
+                   values.Add(value);
+                 }));
+                 const std::vector<SharedBytes> slices = values.Share();
+                 answer.values.resize(keys.size());
+                 for (size_t k = 0; k < found.size(); ++k)
+                   answer.values[found[k]].values = slices[k];
                  return {};
                });
 }
@@ -96,11 +130,12 @@ void PrefixLookup(Server& server, Call call) {
       [](replica::ShardReplicas&, const Here& here, const wire::PrefixLookupRequest& lookup,
          size_t i, auto& answer) -> Status {
         for (const SharedBytes& prefix : lookup.buckets_req[i].keys) {
-          wire::PbValueList& list = answer.value_lists.emplace_back();
+          Values values;
           STROM_TRY(here.replica.kv()->ScanPrefix(prefix.view(), [&](ByteView, ByteView value) {
-            list.values.push_back(SharedBytes::Own(Bytes(value)));
+            values.Add(value);
             return true;
           }));
+          answer.value_lists.emplace_back().values = values.Share();
         }
         return {};
       });
