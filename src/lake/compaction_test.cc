@@ -226,7 +226,7 @@ TEST_P(CompactionTest, EqualsAModelAndKeepsFilesFew) {
     if (*compacted) {
       newest_ = **compacted;
       ++compactions;
-      const auto own = table_->LatestOwnCommit();
+      const auto own = table_->OwnCommitAfter(std::nullopt);
       EXPECT_EQ((*own)->snapshot_id, newest_);
       EXPECT_EQ((*own)->offsets_path, "o" + std::to_string(offset_));
     }

@@ -54,6 +54,10 @@ struct DataFile {
   int32_t bucket = 0;
   std::string partition;             // "dt=2025/region=eu", empty without partitions
   std::vector<std::string> columns;  // those that the file has, without system columns
+  /// Where files are read by field ids: the id of each of `columns`, which a file may lack.
+  std::vector<int32_t> field_ids;
+  /// Files of positions (file_path, pos) that are no rows any more, of this file and of others.
+  std::vector<std::string> deletes;
   /// Of a primary key table: no other file has rows for its keys, and none of its rows deletes.
   bool merged = false;
 };
@@ -66,6 +70,10 @@ struct SnapshotInfo {
   Millis commit_ms = 0;
   int64_t total_records = 0;
   int64_t delta_records = 0;
+  // What only some formats have.
+  std::optional<int64_t> parent_id = {};
+  std::string manifest_list = {};
+  std::map<std::string, std::string> summary = {};
 };
 
 /// One lake table. Blocking; one caller at a time.
@@ -98,7 +106,9 @@ class LakeTable {
     int64_t snapshot_id = 0;
     std::string offsets_path;
   };
-  virtual Result<std::optional<OwnCommit>> LatestOwnCommit() = 0;
+  /// Nothing unless it is newer than the `registered` one. Errors: kCorrupt when it names no file,
+  /// or when it cannot be told which is newer.
+  virtual Result<std::optional<OwnCommit>> OwnCommitAfter(std::optional<int64_t> registered) = 0;
 
   /// The files of a snapshot. Errors: kNotFound when it is gone.
   virtual Result<std::vector<DataFile>> Plan(int64_t snapshot_id) = 0;

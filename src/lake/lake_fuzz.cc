@@ -2,6 +2,8 @@
 #include <cstdint>
 
 #include "lake/file/avro_file.h"
+#include "lake/iceberg/iceberg_manifest.h"
+#include "lake/iceberg/iceberg_metadata.h"
 #include "lake/paimon/paimon_format.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -11,5 +13,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)strom::lake::paimon::DecodeManifestList(bytes);
   (void)strom::lake::paimon::SchemaFromJson(bytes);
   (void)strom::lake::paimon::SnapshotFromJson(bytes);
+  namespace iceberg = strom::lake::iceberg;
+  (void)iceberg::DecodeManifestList(bytes);
+  (void)iceberg::DecodeManifest(bytes, {}, {0, {{1, 1000, "dt", "identity"}}});
+  if (const auto table = iceberg::TableMetadata::Parse(strom::Bytes(bytes))) {
+    iceberg::Snapshot snapshot;
+    snapshot.id = 1;
+    (void)table->WithSnapshot(snapshot, "v1.metadata.json");
+    (void)table->WithSchema(table->schema(), "v1.metadata.json", 1);
+    (void)table->WithoutSnapshots({1}, "v1.metadata.json", 1);
+  }
   return 0;
 }

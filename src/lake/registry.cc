@@ -1,3 +1,4 @@
+#include "lake/iceberg/iceberg_catalog.h"
 #include "lake/lake.h"
 #include "lake/paimon/paimon_catalog.h"
 
@@ -17,6 +18,7 @@ Result<std::unique_ptr<LakeCatalog>> OpenCatalog(model::LakeFormat format,
                                                  const CatalogOptions& options) {
   switch (format) {
     case model::LakeFormat::kPaimon: return paimon::OpenPaimonCatalog(options);
+    case model::LakeFormat::kIceberg: return iceberg::OpenIcebergCatalog(options);
     default:
       return Err(ErrorCode::kUnsupported,
                  "lake tables of format '{}' are not supported by this version", NameOf(format));

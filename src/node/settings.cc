@@ -194,15 +194,22 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
     STROM_ASSIGN(server.advertised, ParseEndpoints(advertised));
   }
   // A lake of the file system kind needs no more than a place, and has one by default.
-  if (settings.values.contains("datalake.format") &&
-      ToLower(settings.values["datalake.format"]) == "paimon") {
+  const auto format = settings.values.find("datalake.format");
+  if (format == settings.values.end()) return settings;
+  struct Kind {
+    const char* format;
+    const char* option;
+    const char* file_system;
+  };
+  for (const Kind& kind :
+       {Kind{"paimon", "metastore", "filesystem"}, Kind{"iceberg", "type", "hadoop"}}) {
+    if (ToLower(format->second) != kind.format) continue;
+    const std::string scope = fmt::format("datalake.{}.", kind.format);
     std::string& warehouse =
-        settings.values.try_emplace("datalake.paimon.warehouse", settings.data_dir + "/lake")
-            .first->second;
-    if (warehouse.find("://") == std::string::npos && !warehouse.starts_with("file:")) {
+        settings.values.try_emplace(scope + "warehouse", settings.data_dir + "/lake").first->second;
+    if (warehouse.find("://") == std::string::npos && !warehouse.starts_with("file:"))
       warehouse = fs::absolute(warehouse).lexically_normal().string();
-    }
-    settings.values.try_emplace("datalake.paimon.metastore", "filesystem");
+    settings.values.try_emplace(scope + kind.option, kind.file_system);
   }
   return settings;
 }

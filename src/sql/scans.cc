@@ -1,6 +1,7 @@
 #include "sql/scans.h"
 
 #include <numeric>
+#include <set>
 
 #include <arrow/array.h>
 #include <arrow/array/util.h>
@@ -231,10 +232,41 @@ std::string SelectedOf(const model::Schema& schema, const std::vector<std::strin
   return Join(selected, ", ");
 }
 
-std::string ReadParquet(const std::vector<const lake::DataFile*>& files) {
+std::string Listed(const std::vector<std::string>& paths) {
+  std::vector<std::string> quoted;
+  for (const std::string& path : paths) quoted.push_back(QuoteText(path));
+  return "[" + Join(quoted, ", ") + "]";
+}
+
+/// The rows of `files`, which have the same columns, as a relation. Files that are read by field
+/// ids have all columns of the table, and what their deletes name is left out.
+std::string ReadParquet(const model::Schema& schema,
+                        const std::vector<const lake::DataFile*>& files) {
   std::vector<std::string> paths;
-  for (const lake::DataFile* file : files) paths.push_back(QuoteText(file->path));
-  return "read_parquet([" + Join(paths, ", ") + "], hive_partitioning = false)";
+  std::set<std::string> deletes;
+  for (const lake::DataFile* file : files) {
+    paths.push_back(file->path);
+    deletes.insert(file->deletes.begin(), file->deletes.end());
+  }
+  std::string options = "hive_partitioning = false";
+  const lake::DataFile& any = *files.front();
+  std::vector<std::string> fields;
+  for (size_t i = 0; i < any.field_ids.size(); ++i) {
+    const int at = schema.Find(any.columns[i]);
+    if (at < 0) continue;
+    const DataType& type = schema.columns[static_cast<size_t>(at)].type;
+    fields.push_back(fmt::format("{}: {{name: {}, type: {}, default_value: NULL}}",
+                                 any.field_ids[i], QuoteText(any.columns[i]),
+                                 QuoteText(EngineTypeName(type))));
+  }
+  if (!fields.empty()) options += ", schema = MAP {" + Join(fields, ", ") + "}";
+  if (deletes.empty()) return "read_parquet(" + Listed(paths) + ", " + options + ")";
+  return "(SELECT * FROM read_parquet(" + Listed(paths) + ", " + options +
+         ", filename = '_file', file_row_number = true) AS f ANTI JOIN (SELECT "
+         "regexp_replace(file_path, '^file:(//)?', '') AS gone_from, pos AS gone_at FROM "
+         "read_parquet(" +
+         Listed({deletes.begin(), deletes.end()}) +
+         ")) AS d ON f._file = d.gone_from AND f.file_row_number = d.gone_at)";
 }
 
 /// DuckDB reads Parquet by itself, but for timestamps finer than its microseconds.
@@ -372,7 +404,8 @@ void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table,
     }
   }
   for (const auto& [columns, files] : ByColumns(parquet))
-    parts.push_back("SELECT " + SelectedOf(schema, columns) + " FROM " + ReadParquet(files));
+    parts.push_back("SELECT " + SelectedOf(schema, columns) + " FROM " +
+                    ReadParquet(schema, files));
   if (!others.empty())
     parts.push_back("SELECT " + ColumnList(schema) + " FROM strom_scan(" +
                     QuoteText(AddScan({table, {}, others, {}})) + ")");
@@ -454,7 +487,7 @@ Result<std::string> Scans::LakeKeys(const client::Table& table) {
     std::vector<std::string> parts;
     for (const auto& [columns, group] : ByColumns(files)) {
       parts.push_back("SELECT " + SelectedOf(schema, columns) + more + " FROM " +
-                      ReadParquet(group));
+                      ReadParquet(schema, group));
     }
     return JoinSelects(parts);
   };
@@ -472,7 +505,38 @@ Result<std::string> Scans::LakeKeys(const client::Table& table) {
   return parts.empty() ? EmptySelect(schema) : JoinSelects(parts);
 }
 
+namespace {
+
+/// Iceberg's own columns of a table's snapshots.
+std::string IcebergSnapshots(const std::vector<lake::SnapshotInfo>& snapshots) {
+  std::vector<std::string> parts{
+      "SELECT NULL::TIMESTAMPTZ AS committed_at, NULL::BIGINT AS snapshot_id, NULL::BIGINT AS "
+      "parent_id, NULL::VARCHAR AS operation, NULL::VARCHAR AS manifest_list, NULL::MAP(VARCHAR, "
+      "VARCHAR) AS summary WHERE false"};
+  for (const lake::SnapshotInfo& s : snapshots) {
+    std::vector<std::string> keys;
+    std::vector<std::string> values;
+    for (const auto& [key, value] : s.summary) {
+      keys.push_back(key);
+      values.push_back(value);
+    }
+    parts.push_back(fmt::format(
+        "SELECT make_timestamp({}::BIGINT) AT TIME ZONE 'UTC', {}::BIGINT, {}::BIGINT, {}, {}, "
+        "map({}::VARCHAR[], {}::VARCHAR[])",
+        s.commit_ms * 1000, s.snapshot_id, s.parent_id ? std::to_string(*s.parent_id) : "NULL",
+        QuoteText(s.commit_kind), QuoteText(s.manifest_list), Listed(keys), Listed(values)));
+  }
+  return JoinSelects(parts);
+}
+
+}  // namespace
+
 Result<std::string> Scans::Snapshots(const client::Table& table) {
+  if (table.info.options.lake_format == model::LakeFormat::kIceberg) {
+    STROM_ASSIGN(const auto lake, OpenLake(table));
+    STROM_ASSIGN(const auto snapshots, lake->Snapshots());
+    return IcebergSnapshots(snapshots);
+  }
   const std::string empty =
       "SELECT NULL::BIGINT AS snapshot_id, NULL::BIGINT AS schema_id, NULL::VARCHAR AS "
       "commit_user, NULL::VARCHAR AS commit_kind, "

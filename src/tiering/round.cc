@@ -68,8 +68,9 @@ Result<Round::Offsets> Round::RegisteredOffsets(lake::LakeTable& lake) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     STROM_ASSIGN(const auto registered,
                  client::GetLakeSnapshot(connection_, table_->info, /*readable=*/false));
-    STROM_ASSIGN(const auto own, lake.LatestOwnCommit());
-    if (own && (!registered || own->snapshot_id > registered->id)) {
+    STROM_ASSIGN(const auto own,
+                 lake.OwnCommitAfter(registered ? std::optional(registered->id) : std::nullopt));
+    if (own) {
       LogInfo("tiering {}: lake snapshot {} was committed and not registered; registering it",
               path_.ToString(), own->snapshot_id);
       STROM_TRY(Register(own->snapshot_id, own->offsets_path, {}));

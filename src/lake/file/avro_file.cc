@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include <zlib.h>
 #include <zstd.h>
 
 #include "base/check.h"
@@ -129,8 +130,31 @@ class AvroReader {
   size_t values_left_;
 };
 
+/// Raw deflate, as Java writes it by default.
+Result<Bytes> Inflate(ByteView block) {
+  z_stream stream{};
+  constexpr int kRawWindow = -15;
+  if (inflateInit2(&stream, kRawWindow) != Z_OK) return Bad("a block does not decompress");
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(block.data()));
+  stream.avail_in = static_cast<uInt>(block.size());
+  Bytes out;
+  int state = Z_OK;
+  while (state == Z_OK && out.size() <= kMaxBlockBytes) {
+    const size_t before = out.size();
+    out.resize(before + std::max<size_t>(64 << 10, before));
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
+    stream.avail_out = static_cast<uInt>(out.size() - before);
+    state = inflate(&stream, Z_NO_FLUSH);
+    out.resize(out.size() - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  if (state != Z_STREAM_END) return Bad("a block does not decompress");
+  return out;
+}
+
 Result<Bytes> Decompress(ByteView block, const std::string& codec) {
   if (codec == "null" || codec.empty()) return Bytes(block);
+  if (codec == "deflate") return Inflate(block);
   if (codec != "zstandard")
     return Err(ErrorCode::kUnsupported, "Avro file: codec '{}' is not supported", codec);
   Bytes out;

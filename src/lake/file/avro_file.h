@@ -17,6 +17,10 @@ class AvroEncoder {
  public:
   AvroEncoder& Long(int64_t value);     // int and long alike
   AvroEncoder& Binary(ByteView bytes);  // bytes and string alike
+  AvroEncoder& Bool(bool value) {
+    bytes_.push_back(value ? '\1' : '\0');
+    return *this;
+  }
   AvroEncoder& Branch(int index) { return Long(index); }
   template <class T>
   AvroEncoder& OptionalLong(const std::optional<T>& value) {
@@ -64,8 +68,8 @@ struct AvroValue {
   const Array& Items() const;       // empty otherwise
 };
 
-/// Reads a whole container file by the schema it carries; codecs null, deflate is not read,
-/// zstandard is. Errors: kCorrupt, kUnsupported. Memory is bounded by a limit on the size of a
+/// Reads a whole container file by the schema it carries; codecs null, deflate and
+/// zstandard. Errors: kCorrupt, kUnsupported. Memory is bounded by a limit on the size of a
 /// block.
 Result<std::vector<AvroValue>> ReadAvroFile(ByteView file);
 

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "lake/conventions.h"
 #include "model/data_type.h"
 #include "record/row.h"
 
@@ -16,15 +17,7 @@ namespace strom::lake::paimon {
 // The documents of a Paimon table (docs/formats/paimon.md; Paimon 1.3 and 1.4, schema version 3,
 // snapshot version 3).
 
-inline constexpr const char* kBucketColumn = "__bucket";
-inline constexpr const char* kOffsetColumn = "__offset";
-inline constexpr const char* kTimestampColumn = "__timestamp";
-inline bool IsSystemColumn(std::string_view name) {
-  return name == kBucketColumn || name == kOffsetColumn || name == kTimestampColumn;
-}
-inline constexpr const char* kCommitUser = "__fluss_lake_tiering";
 inline constexpr int64_t kBatchCommitIdentifier = INT64_MAX;
-inline constexpr const char* kOffsetsProperty = "fluss-offsets";
 
 struct Field {
   int32_t id = 0;

@@ -43,7 +43,7 @@ class KeyWriter final : public LakeWriter {
       return Err(ErrorCode::kInvalidArgument, "{}: {} rows have {} change types",
                  files_.table_dir(), rows.num_rows(), changes.size());
     }
-    STROM_TRY(files_.PlaceBy(rows_, rows));
+    STROM_TRY(files_.PlaceBy(rows));
     STROM_ASSIGN(auto converted, rows_.Convert(rows, base_offset, timestamp));
     buffered_bytes_ += arrow::util::TotalBufferSize(*converted);
     buffer_.push_back(std::move(converted));

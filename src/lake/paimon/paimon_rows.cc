@@ -9,6 +9,7 @@
 #include <arrow/util/key_value_metadata.h>
 
 #include "base/uuid.h"
+#include "lake/file/text_bounds.h"
 #include "lake/paimon/paimon_rows_internal.h"
 #include "record/arrow_batch.h"
 
@@ -20,8 +21,7 @@ using model::TypeRoot;
 using record::FromArrow;
 
 constexpr int32_t kElementIds =
-    536870911;                      // where Paimon's ids of list elements and map entries begin
-constexpr size_t kStatsChars = 16;  // metadata.stats-mode truncate(16)
+    536870911;  // where Paimon's ids of list elements and map entries begin
 
 std::shared_ptr<arrow::Field> WithId(const std::shared_ptr<arrow::Field>& field, int32_t id) {
   return field->WithMetadata(arrow::key_value_metadata({"PARQUET:field_id"}, {std::to_string(id)}));
@@ -66,69 +66,7 @@ std::shared_ptr<arrow::DataType> FileType(const DataType& type, int32_t field_id
   }
 }
 
-/// Cuts a text to a number of code points.
-std::string Truncate(const std::string& text, size_t code_points) {
-  size_t at = 0;
-  for (size_t n = 0; at < text.size(); ++at) {
-    const bool starts = (static_cast<unsigned char>(text[at]) & 0xc0) != 0x80;
-    if (starts && n++ == code_points) break;
-  }
-  return text.substr(0, at);
-}
-
-/// The least text of at most `code_points` that is not below `text`, or nothing when there is none.
-/// Only ASCII ends are raised.
-std::optional<std::string> TruncateUp(const std::string& text, size_t code_points) {
-  std::string cut = Truncate(text, code_points);
-  if (cut.size() == text.size()) return cut;
-  while (!cut.empty()) {
-    const auto last = static_cast<unsigned char>(cut.back());
-    if (last < 0x7e) {
-      ++cut.back();
-      return cut;
-    }
-    do {
-      cut.pop_back();
-    } while (!cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0x80);
-    if (last >= 0x80 && !cut.empty() && (static_cast<unsigned char>(cut.back()) & 0xc0) == 0xc0)
-      cut.pop_back();
-  }
-  return std::nullopt;
-}
-
 }  // namespace
-
-Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(
-    const std::shared_ptr<arrow::ArrayData>& data, const std::shared_ptr<arrow::DataType>& type) {
-  if (data->type->Equals(*type, /*check_metadata=*/true)) return data;
-  auto copy = data->Copy();
-  if (type->num_fields() > 0) {
-    for (size_t i = 0; i < copy->child_data.size(); ++i) {
-      STROM_ASSIGN(copy->child_data[i],
-                   ConvertColumn(data->child_data[i], type->field(static_cast<int>(i))->type()));
-    }
-    copy->type = type;
-    return copy;
-  }
-  const bool only_zone = data->type->id() == arrow::Type::TIMESTAMP &&
-                         type->id() == arrow::Type::TIMESTAMP &&
-                         static_cast<const arrow::TimestampType&>(*data->type).unit() ==
-                             static_cast<const arrow::TimestampType&>(*type).unit();
-  if (only_zone) {
-    copy->type = type;
-    return copy;
-  }
-  // A naive timestamp gets its zone by relabelling, not by a cast, which would shift it.
-  std::shared_ptr<arrow::DataType> cast_to = type;
-  if (type->id() == arrow::Type::TIMESTAMP)
-    cast_to = arrow::timestamp(static_cast<const arrow::TimestampType&>(*type).unit());
-  const auto cast =
-      arrow::compute::Cast(arrow::Datum(data), cast_to, arrow::compute::CastOptions::Unsafe());
-  STROM_TRY(FromArrow(cast.status(), "convert column"));
-  auto converted = cast->array()->Copy();
-  converted->type = type;
-  return converted;
-}
 
 std::shared_ptr<arrow::Field> FileField(const Field& field) {
   return WithId(arrow::field(field.name, FileType(field.type, field.id, 0), field.type.nullable),
@@ -153,8 +91,8 @@ Result<EntryStats> StatsOf(std::span<const Field> fields,
     record::Value min = columns[i]->min.value_or(record::Value{});
     record::Value max = columns[i]->max.value_or(record::Value{});
     if (!min.is_null() && (type.root == TypeRoot::kString || type.root == TypeRoot::kChar)) {
-      min = {Truncate(min.As<std::string>(), kStatsChars)};
-      const auto raised = TruncateUp(max.As<std::string>(), kStatsChars);
+      min = {Truncate(min.As<std::string>(), kBoundChars)};
+      const auto raised = TruncateUp(max.As<std::string>(), kBoundChars);
       max = raised ? record::Value{*raised} : record::Value{};
       if (!raised) min = {};
     }
@@ -167,87 +105,31 @@ Result<EntryStats> StatsOf(std::span<const Field> fields,
   return out;
 }
 
-Result<FileRows> FileRows::Make(const PaimonFiles& files, const TableSchema& schema,
-                                const model::Schema& rows, int32_t bucket) {
-  FileRows out(schema, bucket);
+std::shared_ptr<arrow::Schema> FileSchema(const TableSchema& schema) {
   arrow::FieldVector fields;
-  for (const Field& field : schema.fields) {
-    fields.push_back(FileField(field));
-    const int at = rows.Find(field.name);
-    out.sources_.push_back(at);
-    if (at < 0 && !IsSystemColumn(field.name) && !field.type.nullable) {
-      return Err(ErrorCode::kInvalidTable,
-                 "the lake table {} wants column '{}', which the rows do not have", files.dir(),
-                 field.name);
-    }
-  }
-  out.arrow_schema_ = arrow::schema(std::move(fields));
-  for (const model::Column& column : rows.columns) {
-    if (schema.Find(column.name) == nullptr) {
-      return Err(ErrorCode::kInvalidTable, "the lake table {} has no column '{}' yet", files.dir(),
-                 column.name);
-    }
-  }
-  return out;
+  for (const Field& field : schema.fields) fields.push_back(FileField(field));
+  return arrow::schema(std::move(fields));
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> FileRows::Convert(const arrow::RecordBatch& rows,
-                                                              int64_t base_offset,
-                                                              Millis timestamp) const {
-  arrow::ArrayVector columns;
-  for (size_t i = 0; i < schema_.fields.size(); ++i) {
-    STROM_ASSIGN(auto column, ColumnFor(i, rows, base_offset, timestamp));
-    columns.push_back(std::move(column));
-  }
-  return arrow::RecordBatch::Make(arrow_schema_, rows.num_rows(), std::move(columns));
-}
+namespace {
 
 /// All rows of a writer are of one partition, so the first tells which.
-Result<Bytes> FileRows::PartitionOf(const arrow::RecordBatch& rows) const {
-  const std::vector<DataType> types = schema_.PartitionTypes();
+Result<Bytes> PartitionOf(const TableSchema& schema, const arrow::RecordBatch& rows) {
+  const std::vector<DataType> types = schema.PartitionTypes();
   if (types.empty()) return EmptyRow();
   record::Row values;
   for (size_t i = 0; i < types.size(); ++i) {
-    const auto column = rows.GetColumnByName(schema_.partition_keys[i]);
+    const auto column = rows.GetColumnByName(schema.partition_keys[i]);
     if (!column)
       return Err(ErrorCode::kInvalidTable, "the rows have no partition column '{}'",
-                 schema_.partition_keys[i]);
+                 schema.partition_keys[i]);
     STROM_ASSIGN(record::Value value, record::ValueAt(types[i], *column, 0));
     values.push_back(std::move(value));
   }
   return EncodeRow(types, values);
 }
 
-Result<std::shared_ptr<arrow::Array>> FileRows::ColumnFor(size_t index,
-                                                          const arrow::RecordBatch& rows,
-                                                          int64_t base_offset,
-                                                          Millis timestamp) const {
-  const auto& type = arrow_schema_->field(static_cast<int>(index))->type();
-  const auto constant = [&](const arrow::Scalar& value) -> Result<std::shared_ptr<arrow::Array>> {
-    auto array = arrow::MakeArrayFromScalar(value, rows.num_rows());
-    STROM_TRY(FromArrow(array.status(), "system column"));
-    return *array;
-  };
-  if (sources_[index] >= 0) {
-    STROM_ASSIGN(const auto data, ConvertColumn(rows.column(sources_[index])->data(), type));
-    return arrow::MakeArray(data);
-  }
-  const std::string& name = schema_.fields[index].name;
-  if (name == kBucketColumn) return constant(arrow::Int32Scalar(bucket_));
-  if (name == kTimestampColumn) return constant(arrow::TimestampScalar(timestamp, type));
-  if (name == kOffsetColumn) {
-    arrow::Int64Builder builder;
-    STROM_TRY(FromArrow(builder.Resize(rows.num_rows()), "system column"));
-    const int64_t step = base_offset == LakeWriter::kNoOffset ? 0 : 1;
-    for (int64_t i = 0; i < rows.num_rows(); ++i) builder.UnsafeAppend(base_offset + i * step);
-    auto array = builder.Finish();
-    STROM_TRY(FromArrow(array.status(), "system column"));
-    return *array;
-  }
-  auto nulls = arrow::MakeArrayOfNull(type, rows.num_rows());
-  STROM_TRY(FromArrow(nulls.status(), "missing column"));
-  return *nulls;
-}
+}  // namespace
 
 BucketFiles::BucketFiles(const PaimonFiles& files, const TableSchema& schema, WriterOptions options,
                          int32_t bucket)
@@ -257,9 +139,9 @@ BucketFiles::BucketFiles(const PaimonFiles& files, const TableSchema& schema, Wr
       bucket_(schema.buckets() < 0 ? 0 : bucket),
       uuid_(NewUuid()) {}
 
-Status BucketFiles::PlaceBy(const FileRows& file_rows, const arrow::RecordBatch& rows) {
+Status BucketFiles::PlaceBy(const arrow::RecordBatch& rows) {
   if (!partition_.empty()) return {};
-  STROM_ASSIGN(const Bytes partition, file_rows.PartitionOf(rows));
+  STROM_ASSIGN(const Bytes partition, PartitionOf(schema_, rows));
   return PlaceAt(partition);
 }
 

@@ -6,6 +6,7 @@
 #include <arrow/type_fwd.h>
 
 #include "lake/file/data_file_writer.h"
+#include "lake/file/file_rows.h"
 #include "lake/lake.h"
 #include "lake/paimon/paimon_files.h"
 #include "lake/paimon/paimon_writer_internal.h"
@@ -15,34 +16,8 @@ namespace strom::lake::paimon {
 /// A column of a data file with its field id.
 std::shared_ptr<arrow::Field> FileField(const Field& field);
 
-/// `data` as `type`: shared where only the type differs, converted where the values do.
-Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(
-    const std::shared_ptr<arrow::ArrayData>& data, const std::shared_ptr<arrow::DataType>& type);
-
-/// Turns rows of the stream table into rows of the lake table: types as Paimon's files have them,
-/// and the system columns.
-class FileRows {
- public:
-  /// Errors: kInvalidTable when `rows` are not those of the table.
-  static Result<FileRows> Make(const PaimonFiles& files, const TableSchema& schema,
-                               const model::Schema& rows, int32_t bucket);
-
-  /// `base_offset`: of the first row; the others follow.
-  Result<std::shared_ptr<arrow::RecordBatch>> Convert(const arrow::RecordBatch& rows,
-                                                      int64_t base_offset, Millis timestamp) const;
-  /// The partition that all of `rows` are in, serialized.
-  Result<Bytes> PartitionOf(const arrow::RecordBatch& rows) const;
-  const std::shared_ptr<arrow::Schema>& schema() const { return arrow_schema_; }
-
- private:
-  explicit FileRows(const TableSchema& schema, int32_t bucket) : schema_(schema), bucket_(bucket) {}
-  Result<std::shared_ptr<arrow::Array>> ColumnFor(size_t index, const arrow::RecordBatch& rows,
-                                                  int64_t base_offset, Millis timestamp) const;
-  TableSchema schema_;
-  int32_t bucket_;
-  std::shared_ptr<arrow::Schema> arrow_schema_;
-  std::vector<int> sources_;  // by column of the file: its position in the rows, -1 for none
-};
+/// The columns of a data file of the table.
+std::shared_ptr<arrow::Schema> FileSchema(const TableSchema& schema);
 
 /// The data files that one writer makes for a bucket: where they go, and what the manifest says of
 /// every one of them.
@@ -56,7 +31,7 @@ class BucketFiles {
   const std::string& table_dir() const { return files_.dir(); }
 
   /// All rows of a writer are in one partition: the first ones tell which.
-  Status PlaceBy(const FileRows& file_rows, const arrow::RecordBatch& rows);
+  Status PlaceBy(const arrow::RecordBatch& rows);
   Status PlaceAt(const Bytes& partition);
   struct Place {
     std::string name;

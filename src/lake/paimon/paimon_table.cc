@@ -69,9 +69,9 @@ class PaimonTable final : public LakeTable {
 
   void Discard(const LakeFiles& files) override { RemoveFiles(files_, files); }
 
-  Result<std::optional<OwnCommit>> LatestOwnCommit() override {
+  Result<std::optional<OwnCommit>> OwnCommitAfter(std::optional<int64_t> registered) override {
     STROM_ASSIGN(const std::vector<int64_t> ids, files_.SnapshotIds());
-    for (auto it = ids.rbegin(); it != ids.rend(); ++it) {
+    for (auto it = ids.rbegin(); it != ids.rend() && *it > registered.value_or(0); ++it) {
       STROM_ASSIGN(const Snapshot snapshot, files_.ReadSnapshot(*it));
       if (snapshot.commit_user != kCommitUser) continue;
       const auto offsets = snapshot.properties.find(kOffsetsProperty);

@@ -40,7 +40,7 @@ class AppendWriter final : public LakeWriter {
 
  private:
   Status OpenFile(const arrow::RecordBatch& rows, int64_t base_offset) {
-    STROM_TRY(files_.PlaceBy(rows_, rows));
+    STROM_TRY(files_.PlaceBy(rows));
     place_ = files_.Next(files_.options().prefix);
     STROM_ASSIGN(file_, OpenDataFile(place_.path, rows_.schema(), types_, files_.options().file));
     first_offset_ = base_offset;
@@ -135,7 +135,7 @@ Result<WriterOptions> WriterOptionsOf(const TableSchema& schema) {
 Result<std::unique_ptr<LakeWriter>> OpenWriter(const PaimonFiles& files, const TableSchema& schema,
                                                const model::Schema& rows, int32_t bucket) {
   STROM_ASSIGN(WriterOptions options, WriterOptionsOf(schema));
-  STROM_ASSIGN(FileRows file_rows, FileRows::Make(files, schema, rows, bucket));
+  STROM_ASSIGN(FileRows file_rows, FileRows::Make(files.dir(), FileSchema(schema), rows, bucket));
   BucketFiles data_files(files, schema, std::move(options), bucket);
   if (!schema.primary_keys.empty())
     return OpenKeyWriter(std::move(data_files), std::move(file_rows));

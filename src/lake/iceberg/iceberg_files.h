@@ -1,0 +1,68 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/file_system.h"
+#include "lake/iceberg/iceberg_manifest.h"
+#include "lake/iceberg/iceberg_metadata.h"
+
+namespace strom::lake::iceberg {
+
+/// The folder of one table in a catalog of the file system kind: versions of its metadata, its
+/// manifests and where its data files go.
+///
+/// metadata/v<N>.metadata.json, of which exactly one committer makes each N; version-hint.text says
+/// how far it got at least. Paths inside documents begin with the table's location as the warehouse
+/// was given, and are compared as text.
+class IcebergFiles {
+ public:
+  /// `location`: of the table, a local path or a file: URI. Errors: kUnsupported for other schemes.
+  static Result<IcebergFiles> Make(io::FileSystem& files, std::string location);
+
+  const std::string& location() const { return location_; }
+  io::FileSystem& files() const { return *files_; }
+
+  struct Version {
+    int64_t number = 0;
+    std::string path;  // of the metadata file
+    TableMetadata metadata;
+  };
+  /// The newest, or nothing when there is no table. Errors: kIo, kCorrupt, kUnsupported.
+  Result<std::optional<Version>> Load() const;
+  /// Makes version `number`. Errors: kAlreadyExists when somebody else was first; kOutcomeUnknown.
+  Status Create(int64_t number, const TableMetadata& metadata) const;
+
+  Result<std::vector<ManifestFile>> ReadList(const Snapshot& snapshot) const;
+  Result<std::vector<FileEntry>> ReadManifest(const TableMetadata& metadata,
+                                              const ManifestFile& manifest) const;
+  /// The live files of a snapshot: data files, and files of deletes. Errors: kIo, kCorrupt.
+  struct Live {
+    std::vector<FileEntry> data;
+    std::vector<FileEntry> deletes;
+  };
+  Result<Live> LiveFiles(const TableMetadata& metadata, const Snapshot& snapshot) const;
+
+  /// Writes a metadata file called `name`; returns its path.
+  Result<std::string> WriteMetadata(const std::string& name, ByteView content) const;
+  std::string DataPath(const std::string& partition_path, const std::string& name) const {
+    return location_ + "/data/" + (partition_path.empty() ? "" : partition_path + "/") + name;
+  }
+  /// Removes a file by its path in a document; what cannot be removed stays an orphan.
+  void Remove(const std::string& path) const;
+
+ private:
+  IcebergFiles(io::FileSystem& files, std::string location, std::string dir)
+      : files_(&files), location_(std::move(location)), dir_(std::move(dir)) {}
+  std::string VersionPath(int64_t number) const;
+  Result<Bytes> Read(const std::string& path) const;
+
+  io::FileSystem* files_;
+  std::string location_;
+  std::string dir_;  // the same as a local path
+};
+
+}  // namespace strom::lake::iceberg

@@ -1,0 +1,169 @@
+#include <algorithm>
+
+#include "base/text.h"
+#include "lake/conventions.h"
+#include "lake/iceberg/iceberg_table_internal.h"
+#include "lake/iceberg/iceberg_writer_internal.h"
+
+namespace strom::lake::iceberg {
+namespace {
+
+class IcebergTable final : public LakeTable {
+ public:
+  explicit IcebergTable(IcebergFiles files) : files_(std::move(files)) {}
+
+  Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows,
+                                                int32_t bucket) override {
+    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
+    return OpenWriter(files_, version.metadata, rows, bucket);
+  }
+
+  Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) override {
+    iceberg::Commit commit;
+    commit.offsets_path = offsets_path;
+    for (const auto& file : files) {
+      const auto& written = static_cast<const IcebergFile&>(*file);
+      commit.added.push_back(written.entry);
+      commit.referenced.insert(written.referenced.begin(), written.referenced.end());
+    }
+    return CommitFiles(files_, commit);
+  }
+
+  Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
+                                         const std::function<Status()>& beat) override {
+    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
+    if (version.metadata.current() == nullptr) return std::nullopt;
+    iceberg::Commit commit;
+    commit.offsets_path = offsets_path;
+    commit.compaction = true;
+    commit.planned = version.metadata.current()->id;
+    LakeFiles added;
+    const Status planned = PlanCompaction(files_, version, beat, commit, added);
+    if (planned && commit.removed.empty()) return std::nullopt;
+    const Result<int64_t> id =
+        planned ? CommitFiles(files_, commit) : std::unexpected(planned.error());
+    if (id) return *id;
+    if (id.error().code != ErrorCode::kOutcomeUnknown) Discard(added);
+    return std::unexpected(id.error());
+  }
+
+  Result<int64_t> ExpireSnapshots(int64_t registered, Millis now) override {
+    return iceberg::ExpireSnapshots(files_, registered, now);
+  }
+
+  void Discard(const LakeFiles& files) override {
+    for (const auto& file : files)
+      files_.Remove(static_cast<const IcebergFile&>(*file).entry.path);
+  }
+
+  Result<std::optional<OwnCommit>> OwnCommitAfter(std::optional<int64_t> registered) override {
+    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
+    const TableMetadata& metadata = version.metadata;
+    const Snapshot* newest = nullptr;
+    for (const Snapshot& snapshot : metadata.snapshots()) {
+      const auto user = snapshot.summary.find("commit-user");
+      if (user == snapshot.summary.end() || user->second != kCommitUser) continue;
+      if (newest == nullptr || newest->sequence < snapshot.sequence) newest = &snapshot;
+    }
+    if (newest == nullptr) return std::nullopt;
+    if (registered) {
+      // Ids are random numbers: what is newer, the sequence tells.
+      const Snapshot* const known = metadata.Find(*registered);
+      if (known == nullptr) {
+        return Err(ErrorCode::kCorrupt,
+                   "{}: the registered snapshot {} is not in the table; somebody else expired it",
+                   files_.location(), *registered);
+      }
+      if (known->sequence >= newest->sequence) return std::nullopt;
+    }
+    const auto offsets = newest->summary.find(kOffsetsProperty);
+    if (offsets == newest->summary.end()) {
+      return Err(ErrorCode::kCorrupt, "{}: snapshot {} of the tiering service has no {}",
+                 files_.location(), newest->id, kOffsetsProperty);
+    }
+    return OwnCommit{newest->id, offsets->second};
+  }
+
+  Result<std::vector<DataFile>> Plan(int64_t snapshot_id) override {
+    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
+    const TableMetadata& metadata = version.metadata;
+    const Snapshot* const snapshot = metadata.Find(snapshot_id);
+    if (snapshot == nullptr) {
+      return Err(ErrorCode::kNotFound, "{}: snapshot {} is gone", files_.location(), snapshot_id);
+    }
+    STROM_ASSIGN(const IcebergFiles::Live live, files_.LiveFiles(metadata, *snapshot));
+    std::map<PartitionTuple, std::vector<std::string>> deletes;
+    for (const FileEntry& entry : live.deletes) {
+      if (entry.content != Content::kPositionDeletes || entry.format != "PARQUET") {
+        return Err(ErrorCode::kUnsupported,
+                   "{}: snapshot {} has deletes by equality, which cannot be read here",
+                   files_.location(), snapshot_id);
+      }
+      STROM_ASSIGN(std::string path, io::LocalPath(entry.path));
+      deletes[entry.partition].push_back(std::move(path));
+    }
+    std::vector<DataFile> files;
+    for (const FileEntry& entry : live.data) {
+      DataFile file;
+      STROM_ASSIGN(file.path, io::LocalPath(entry.path));
+      file.format = ToLower(entry.format);
+      file.rows = entry.rows;
+      file.bytes = entry.bytes;
+      if (!entry.partition.empty()) {
+        const auto* const bucket = std::get_if<int64_t>(&entry.partition.back());
+        file.bucket = bucket == nullptr ? 0 : static_cast<int32_t>(*bucket);
+      }
+      file.partition = PartitionPath(metadata.spec(), entry.partition);
+      file.merged = true;
+      if (const auto gone = deletes.find(entry.partition); gone != deletes.end())
+        file.deletes = gone->second;
+      for (const Field& field : metadata.schema().fields) {
+        if (IsSystemColumn(field.name)) continue;
+        file.columns.push_back(field.name);
+        file.field_ids.push_back(field.id);
+      }
+      files.push_back(std::move(file));
+    }
+    return files;
+  }
+
+  Result<std::vector<SnapshotInfo>> Snapshots() override {
+    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
+    std::vector<SnapshotInfo> infos;
+    for (const Snapshot& snapshot : version.metadata.snapshots()) {
+      SnapshotInfo info;
+      info.snapshot_id = snapshot.id;
+      info.schema_id = snapshot.schema_id;
+      const auto user = snapshot.summary.find("commit-user");
+      info.commit_user = user == snapshot.summary.end() ? "" : user->second;
+      info.commit_kind = snapshot.operation();
+      info.commit_ms = snapshot.time_ms;
+      info.total_records = snapshot.Number("total-records");
+      info.delta_records =
+          snapshot.Number("added-records") - snapshot.Number("deleted-records");
+      info.parent_id = snapshot.parent;
+      info.manifest_list = snapshot.manifest_list;
+      info.summary = snapshot.summary;
+      infos.push_back(std::move(info));
+    }
+    return infos;
+  }
+
+ private:
+  Result<IcebergFiles::Version> Newest() const {
+    STROM_ASSIGN(auto version, files_.Load());
+    if (!version)
+      return Err(ErrorCode::kNotFound, "there is no lake table in {}", files_.location());
+    return std::move(*version);
+  }
+
+  const IcebergFiles files_;
+};
+
+}  // namespace
+
+std::unique_ptr<LakeTable> OpenIcebergTable(IcebergFiles files) {
+  return std::make_unique<IcebergTable>(std::move(files));
+}
+
+}  // namespace strom::lake::iceberg
