@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kHelp = R"(strom tier: a stateless tiering worker
 
-  strom tier --fluss.bootstrap.servers HOST:PORT [--datalake.format paimon]
+  strom tier --fluss.bootstrap.servers HOST:PORT [--datalake.format paimon|iceberg]
              [--datalake.paimon.metastore filesystem] [--datalake.paimon.warehouse PATH]
 
 Moves rows of lake tables into the lake until it is stopped. Options of the lake
@@ -34,9 +34,11 @@ int RunTier(const std::vector<std::string>& words) {
                         "--fluss.bootstrap.servers HOST:PORT is missing; see strom tier --help"});
   }
   const std::string format = arguments->Get("--datalake.format", "paimon");
-  if (format != "paimon")
-    return Report(Error{ErrorCode::kInvalidArgument,
-                        "--datalake.format '" + format + "' is not supported; use paimon"});
+  if (format != "paimon" && format != "iceberg") {
+    return Report(Error{ErrorCode::kInvalidArgument, "--datalake.format '" + format +
+                                                         "' is not supported; use paimon or "
+                                                         "iceberg"});
+  }
   const std::string prefix = "--datalake." + format + ".";
   for (const auto& [key, value] : arguments->values()) {
     if (key.starts_with(prefix)) {

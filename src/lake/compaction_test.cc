@@ -1,5 +1,6 @@
 #include <map>
 #include <random>
+#include <set>
 
 #include <arrow/array.h>
 #include <arrow/array/builder_binary.h>
@@ -152,9 +153,9 @@ class CompactionTest : public ::testing::TestWithParam<bool> {
         schema, count, std::vector<std::shared_ptr<arrow::Array>>{*ids.Finish(), *values.Finish()});
     ASSERT_THAT((*writer)->Write(*rows, offset_, 1, changes), IsOk());
     offset_ += count;
-    const auto files = (*writer)->Finish();
+    auto files = (*writer)->Finish();
     ASSERT_THAT(files, IsOk());
-    const auto id = table_->Commit(*files, "o" + std::to_string(offset_));
+    const auto id = table_->Commit({std::move(*files), {}}, "o" + std::to_string(offset_));
     ASSERT_THAT(id, IsOk());
     newest_ = *id;
   }
@@ -280,6 +281,25 @@ TEST(PaimonCommit, ACompactionOfFilesThatAreGoneIsRefused) {
   EXPECT_EQ(last.commit_kind, "COMPACT");
   EXPECT_EQ(last.total_records, 10);
   EXPECT_EQ(files.LiveEntries(last)->size(), 1U);
+}
+
+TEST(PaimonCommit, ABucketIsReplacedInOneStep) {
+  FaultyFileSystem disk;
+  const PaimonFiles files(disk, "/lake/t");
+  ManifestEntry other = File("c", 5, 0, 9);
+  other.bucket = 1;
+  ASSERT_THAT(CommitFiles(files, PlainSchema(), {{File("a", 10, 0, 9), other}, {}, "o"}), IsOk());
+  Commit commit{{File("b", 3, 0, 9)}, {}, "o"};
+  const ManifestEntry old = File("a", 10, 0, 9);
+  commit.replaced = {{old.partition, old.bucket}};
+  EXPECT_EQ(*CommitFiles(files, PlainSchema(), commit), 2);
+  const Snapshot last = *files.ReadSnapshot(2);
+  EXPECT_EQ(last.commit_kind, "OVERWRITE");
+  EXPECT_EQ(last.total_records, 20);
+  EXPECT_EQ(last.delta_records, 0);
+  std::set<std::string> live;
+  for (const ManifestEntry& entry : *files.LiveEntries(last)) live.insert(entry.file_name);
+  EXPECT_EQ(live, (std::set<std::string>{"b", "c"}));
 }
 
 /// A table that replaces its only file again and again, with data and changelog files that exist.

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "model/table.h"
 #include "record/log_batch.h"
+#include "record/value.h"
 
 namespace strom::lake {
 
@@ -76,6 +77,19 @@ struct SnapshotInfo {
   std::map<std::string, std::string> summary = {};
 };
 
+/// One bucket of one partition; `partition` has a value for each partition column.
+struct LakeBucket {
+  int32_t bucket = 0;
+  record::Row partition;
+};
+
+/// What one commit changes.
+struct LakeChange {
+  LakeFiles files;
+  /// Buckets of a primary key table whose rows so far go: `files` have all that they have now.
+  std::vector<LakeBucket> replaced;
+};
+
 /// One lake table. Blocking; one caller at a time.
 class LakeTable {
  public:
@@ -83,10 +97,10 @@ class LakeTable {
 
   virtual Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows,
                                                         int32_t bucket) = 0;
-  /// Adds `files` as one snapshot that names `offsets_path`; an empty list makes an empty snapshot.
+  /// Makes `change` one snapshot that names `offsets_path`; an empty change makes an empty one.
   /// Returns its id. Errors: kConflict (gave up after losing the race too often), kOutcomeUnknown,
   /// kIo.
-  virtual Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) = 0;
+  virtual Result<int64_t> Commit(const LakeChange& change, const std::string& offsets_path) = 0;
   /// Rewrites small and overlapping files into fewer, as one more snapshot that names
   /// `offsets_path`; returns its id, or nothing when there was nothing to gain. `beat` is called
   /// now and then; its error ends the work without a trace. Errors: kConflict (somebody else

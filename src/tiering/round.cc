@@ -5,9 +5,11 @@
 #include <arrow/record_batch.h>
 
 #include "base/log_line.h"
+#include "base/text.h"
 #include "client/key_reader.h"
 #include "client/lake_snapshot.h"
 #include "client/log_reader.h"
+#include "record/partition_value.h"
 
 namespace strom::tiering {
 
@@ -25,7 +27,8 @@ Result<Round::Outcome> Round::Run() {
   STROM_ASSIGN(const auto plan, Plan(tiered));
   if (plan.empty()) return outcome_;
 
-  lake::LakeFiles files;
+  lake::LakeChange change;
+  lake::LakeFiles& files = change.files;
   Offsets reached;
   const auto copy_all = [&]() -> Status {
     for (const auto& [bucket, range] : plan) {
@@ -35,6 +38,10 @@ Result<Round::Outcome> Round::Run() {
       }
       STROM_ASSIGN(reached[bucket], range.from_keys ? CopyKeys(*lake, bucket, files)
                                                     : CopyBucket(*lake, bucket, range, files));
+      if (range.replaces) {
+        STROM_ASSIGN(record::Row partition, PartitionOf(bucket));
+        change.replaced.push_back({bucket.bucket, std::move(partition)});
+      }
       if (reached[bucket] < range.stop) outcome_.cut_short = true;
     }
     return Beat();
@@ -47,7 +54,7 @@ Result<Round::Outcome> Round::Run() {
     outcome_.rows += file->rows();
     outcome_.bytes += file->bytes();
   }
-  STROM_ASSIGN(const Committed committed, CommitRound(*lake, files, reached));
+  STROM_ASSIGN(const Committed committed, CommitRound(*lake, change, reached));
   outcome_.snapshot_id = committed.snapshot_id;
   STROM_TRY(Maintain(*lake, committed, reached));
   return outcome_;
@@ -93,21 +100,16 @@ Result<std::map<model::TableBucket, Round::Range>> Round::Plan(const Offsets& ti
     const auto known = tiered.find(bucket);
     int64_t start = known == tiered.end() ? -1 : known->second;
     const int64_t first = earliest.at(bucket);
-    if (start >= 0 && start < first) {
+    const bool keys = table_->info.descriptor.has_primary_key();
+    if (!keys && start >= 0 && start < first) {
       LogWarn("tiering {}: {} lost the rows {} to {} before they were tiered", path_.ToString(),
               bucket.ToString(), start, first);
     }
-    const bool keys = table_->info.descriptor.has_primary_key();
-    if (keys && start > 0 && start < first) {
-      return Err(ErrorCode::kUnsupported,
-                 "tiering {}: the changelog of {} begins at {} and the lake has it up to {}; which "
-                 "keys were deleted between is not known any more. Drop the table and its lake "
-                 "table to begin anew",
-                 path_.ToString(), bucket.ToString(), first, start);
-    }
     const bool from_keys = keys && std::max<int64_t>(start, 0) < first;
+    // Which keys were deleted in between is not known any more.
+    const bool replaces = from_keys && start > 0;
     start = std::max(start, first);
-    if (start < stop || from_keys) plan[bucket] = Range{start, stop, from_keys};
+    if (start < stop || from_keys) plan[bucket] = Range{start, stop, from_keys, replaces};
   }
   return plan;
 }
@@ -153,6 +155,27 @@ Result<int64_t> Round::CopyKeys(lake::LakeTable& lake, const model::TableBucket&
   return reader.log_offset();
 }
 
+Result<record::Row> Round::PartitionOf(const model::TableBucket& bucket) const {
+  record::Row values;
+  const model::TableDescriptor& descriptor = table_->info.descriptor;
+  if (descriptor.partition_keys.empty()) return values;
+  const auto named = std::ranges::find(table_->partitions, bucket.partition_id,
+                                       &std::pair<const std::string, model::PartitionId>::second);
+  if (named == table_->partitions.end()) {
+    return Err(ErrorCode::kPartitionNotExists, "tiering {}: the partition of {} is gone",
+               path_.ToString(), bucket.ToString());
+  }
+  const std::vector<std::string> texts = Split(named->first, '$');
+  for (size_t i = 0; i < descriptor.partition_keys.size(); ++i) {
+    const auto column = static_cast<size_t>(descriptor.schema.Find(descriptor.partition_keys[i]));
+    STROM_ASSIGN(record::Value value,
+                 record::PartitionValueFromText(descriptor.schema.columns[column].type,
+                                                i < texts.size() ? texts[i] : ""));
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
 Status Round::Beat() {
   if (options_.stop_requested && options_.stop_requested())
     return Err(ErrorCode::kClosed, "the tiering worker is stopping");
@@ -161,7 +184,7 @@ Status Round::Beat() {
   return options_.on_heartbeat ? options_.on_heartbeat() : Status();
 }
 
-Result<Round::Committed> Round::CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
+Result<Round::Committed> Round::CommitRound(lake::LakeTable& lake, const lake::LakeChange& change,
                                             const Offsets& reached) {
   wire::PrepareLakeTableSnapshotRequest prepare;
   wire::PbTableOffsets& table = prepare.bucket_offsets.emplace_back();
@@ -175,7 +198,7 @@ Result<Round::Committed> Round::CommitRound(lake::LakeTable& lake, const lake::L
   STROM_TRY(client::ErrorIn(prepared.prepare_lake_table_resp[0]));
   const std::string offsets_path =
       prepared.prepare_lake_table_resp[0].lake_table_offsets_path.value_or("");
-  STROM_ASSIGN(const int64_t snapshot_id, lake.Commit(files, offsets_path));
+  STROM_ASSIGN(const int64_t snapshot_id, lake.Commit(change, offsets_path));
   STROM_TRY(Register(snapshot_id, offsets_path, reached));
   return Committed{snapshot_id, offsets_path};
 }

@@ -48,6 +48,7 @@ class Round {
     int64_t start;
     int64_t stop;
     bool from_keys = false;  // its changelog is not whole: the rows there are, then the rest of it
+    bool replaces = false;   // and what the lake has of it goes
   };
   using Offsets = std::map<model::TableBucket, int64_t>;
 
@@ -61,10 +62,12 @@ class Round {
     int64_t snapshot_id = 0;
     std::string offsets_path;
   };
+  /// The values of a bucket's partition; none in a table without partitions.
+  Result<record::Row> PartitionOf(const model::TableBucket& bucket) const;
   /// The rows that a bucket has now, as insertions. Returns the offset to go on at.
   Result<int64_t> CopyKeys(lake::LakeTable& lake, const model::TableBucket& bucket,
                            lake::LakeFiles& files);
-  Result<Committed> CommitRound(lake::LakeTable& lake, const lake::LakeFiles& files,
+  Result<Committed> CommitRound(lake::LakeTable& lake, const lake::LakeChange& change,
                                 const Offsets& reached);
   /// Compaction and expiry as the table asks for; their failure is not the round's.
   Status Maintain(lake::LakeTable& lake, Committed committed, const Offsets& reached);

@@ -140,6 +140,23 @@ def test_a_changelog_that_was_cut_is_made_good_by_the_keys(tmp_path):
     files = server.cwd / "data/lake/fluss.db/t"
     offsets = sql(server, f"SELECT min(__offset) AS low, count(*) AS n FROM read_parquet('{files}/bucket-*/data-*.parquet') WHERE __offset = -1")[0]
     assert offsets[0]["low"] == -1 and offsets[0]["n"] > 1000, "those of the first round"
+    # Off, cut beyond what the lake has, and on again: what was deleted in between goes, too.
+    sql(server, "ALTER TABLE t SET ('table.datalake.enabled' = 'false', 'table.log.ttl' = '1ms')", "DELETE FROM t WHERE id % 3 = 0")
+    ends = [raw.list_offset(table, b) for b in (0, 1)]
+    sql(server, *(insert.format(f"off{step}", 200, 800) for step in range(10)))
+
+    def cut():
+        sql(server, "UPDATE t SET v = 'and more' WHERE id % 100 = 1")  # else the last but one snapshot may hold on to it
+        return all(now > then for now, then in zip(starts(), ends, strict=True))
+
+    until(cut, what="the changelog is cut again")
+    sql(server, "ALTER TABLE t SET ('table.datalake.enabled' = 'true', 'table.log.ttl' = '1h')", "UPDATE t SET v = 'last' WHERE id < 20")
+    wait_for_lake(server, "t")
+    here = by_key(sql(server, "SELECT * FROM t")[0], "id")
+    assert by_key(pypaimon(server, "t")[0], "id") == here
+    assert java_counts(server, "t") == [len(here)]
+    kinds = {json.loads(path.read_text())["commitKind"] for path in files.glob("snapshot/snapshot-*")}
+    assert kinds == {"APPEND", "OVERWRITE"}
     assert server.stop() == 0
 
 

@@ -135,8 +135,8 @@ Result<std::shared_ptr<arrow::Array>> FileRows::ColumnFor(size_t index,
   if (name == kBucketColumn) return constant(arrow::Int32Scalar(bucket_));
   if (name == kTimestampColumn) {
     const auto unit = static_cast<const arrow::TimestampType&>(*type).unit();
-    return constant(
-        arrow::TimestampScalar(unit == arrow::TimeUnit::MICRO ? timestamp * 1000 : timestamp, type));
+    return constant(arrow::TimestampScalar(
+        unit == arrow::TimeUnit::MICRO ? timestamp * 1000 : timestamp, type));
   }
   if (name == kOffsetColumn) {
     arrow::Int64Builder builder;

@@ -51,7 +51,8 @@ Result<TableMetadata> MetadataFor(const std::string& location,
 std::string Columns(const Schema& schema) {
   std::vector<std::string> columns;
   for (const Field& field : schema.fields)
-    columns.push_back(field.name + " " + field.type.ToString() + (field.required ? " required" : ""));
+    columns.push_back(field.name + " " + field.type.ToString() +
+                      (field.required ? " required" : ""));
   return Join(columns, ", ");
 }
 
@@ -87,9 +88,9 @@ std::string Difference(const TableMetadata& existing, const TableMetadata& expec
       return fmt::format("column {} is {} there, {} here", i + 1, there[i].name, here[i].name);
     if (there[i].type.ToString() != here[i].type.ToString() ||
         there[i].required != here[i].required) {
-      return fmt::format("{} is {}{} there, {}{} here", there[i].name,
-                         there[i].type.ToString(), there[i].required ? " required" : "",
-                         here[i].type.ToString(), here[i].required ? " required" : "");
+      return fmt::format("{} is {}{} there, {}{} here", there[i].name, there[i].type.ToString(),
+                         there[i].required ? " required" : "", here[i].type.ToString(),
+                         here[i].required ? " required" : "");
     }
   }
   if (KeyNames(existing.schema()) != KeyNames(expected.schema())) return "the primary keys differ";

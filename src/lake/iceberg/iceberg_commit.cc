@@ -1,9 +1,8 @@
-#include "lake/iceberg/iceberg_commit_internal.h"
-
 #include <random>
 
 #include "base/uuid.h"
 #include "lake/conventions.h"
+#include "lake/iceberg/iceberg_commit_internal.h"
 
 namespace strom::lake::iceberg {
 namespace {
@@ -36,7 +35,7 @@ class Attempt {
     if (const Snapshot* const parent = base_.metadata.current()) {
       STROM_ASSIGN(inherited_, files_.ReadList(*parent));
     }
-    if (!commit_.removed.empty()) STROM_TRY(RemoveFiles());
+    if (!commit_.removed.empty() || !commit_.replaced.empty()) STROM_TRY(RemoveFiles());
     STROM_TRY(CheckReferenced());
     std::vector<ManifestFile> list;
     for (const bool deletes : {false, true}) {
@@ -91,21 +90,22 @@ class Attempt {
   Status RemoveFiles() {
     size_t found = 0;
     for (ManifestFile& manifest : inherited_) {
-      STROM_ASSIGN(std::vector<FileEntry> entries,
-                   files_.ReadManifest(base_.metadata, manifest));
-      const size_t before = found;
+      STROM_ASSIGN(std::vector<FileEntry> entries, files_.ReadManifest(base_.metadata, manifest));
       std::erase_if(entries, [](const FileEntry& entry) {
         return entry.status == FileEntry::Status::kDeleted;
       });
+      bool changed = false;
       for (FileEntry& entry : entries) {
         entry.status = FileEntry::Status::kExisting;
-        if (!commit_.removed.contains(entry.path)) continue;
-        ++found;
+        const bool named = commit_.removed.contains(entry.path);
+        if (!named && !commit_.replaced.contains(entry.partition)) continue;
+        found += named;
+        changed = true;
         entry.status = FileEntry::Status::kDeleted;
         entry.snapshot_id = snapshot_.id;
         Count(entry, /*added=*/false);
       }
-      if (found == before) continue;
+      if (!changed) continue;
       const PartitionSpec& spec = base_.metadata.specs().at(manifest.spec_id);
       STROM_ASSIGN(manifest, WriteManifest(spec, manifest.deletes, entries));
     }
@@ -166,7 +166,9 @@ class Attempt {
   }
 
   void Count(const FileEntry& entry, bool added) {
-    const std::string how = added ? "added" : entry.content == Content::kData ? "deleted" : "removed";
+    const std::string how = added                             ? "added"
+                            : entry.content == Content::kData ? "deleted"
+                                                              : "removed";
     const auto add = [&](const std::string& what, int64_t number) {
       changes_[how + "-" + what] += number;
       const std::string total = what == "data-files" || what == "delete-files" ||
@@ -200,10 +202,11 @@ class Attempt {
   void Summarize() {
     std::map<std::string, std::string>& summary = snapshot_.summary;
     const auto changed = [&](const char* key) { return changes_.contains(key); };
-    const bool removes = !commit_.removed.empty() || changed("added-delete-files");
-    summary["operation"] = commit_.compaction             ? "replace"
-                           : !removes                     ? "append"
-                           : changed("added-data-files")  ? "overwrite"
+    const bool removes = changed("deleted-data-files") || changed("removed-delete-files") ||
+                         changed("added-delete-files");
+    summary["operation"] = commit_.compaction              ? "replace"
+                           : !removes                      ? "append"
+                           : changed("added-data-files")   ? "overwrite"
                            : changed("deleted-data-files") ? "overwrite"
                                                            : "delete";
     summary["commit-user"] = kCommitUser;

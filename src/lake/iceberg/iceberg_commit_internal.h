@@ -13,6 +13,8 @@ namespace strom::lake::iceberg {
 struct Commit {
   std::vector<FileEntry> added;
   std::set<std::string> removed;  // paths of data files and of files of deletes
+  /// Partitions, with their buckets, whose files so far go.
+  std::set<PartitionTuple> replaced;
   /// Paths that must still be in the table, besides `removed`: deletes name rows in them.
   std::set<std::string> referenced;
   std::string offsets_path;

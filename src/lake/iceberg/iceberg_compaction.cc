@@ -21,8 +21,8 @@ using record::FromArrow;
 constexpr size_t kManyFiles = 5;
 /// A file with this part of its rows gone is rewritten whatever its size.
 constexpr double kGoneRatio = 0.3;
-/// Files are merged while the next larger one is at most so many times what there is already: then a
-/// row is written again a logarithmic number of times.
+/// Files are merged while the next larger one is at most so many times what there is already: then
+/// a row is written again a logarithmic number of times.
 constexpr int64_t kSizeRatio = 2;
 
 struct Bucket {

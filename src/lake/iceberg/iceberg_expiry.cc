@@ -39,10 +39,10 @@ Result<Retention> RetentionOf(const TableMetadata& metadata) {
   STROM_ASSIGN(retention.min_snapshots,
                model::ParseInteger(metadata.Property("history.expire.min-snapshots-to-keep", "1"),
                                    1, INT64_MAX));
-  STROM_ASSIGN(retention.max_age_ms,
-               model::ParseInteger(
-                   metadata.Property("history.expire.max-snapshot-age-ms", "432000000"), 0,
-                   INT64_MAX));
+  STROM_ASSIGN(
+      retention.max_age_ms,
+      model::ParseInteger(metadata.Property("history.expire.max-snapshot-age-ms", "432000000"), 0,
+                          INT64_MAX));
   return retention;
 }
 
@@ -64,8 +64,7 @@ Result<int64_t> ExpireSnapshots(const IcebergFiles& files, int64_t registered, M
       ids.push_back(snapshot.id);
     }
     if (ids.empty() || metadata.HasOtherRefs()) return 0;
-    STROM_ASSIGN(const TableMetadata next,
-                 metadata.WithoutSnapshots(ids, version->path, now));
+    STROM_ASSIGN(const TableMetadata next, metadata.WithoutSnapshots(ids, version->path, now));
     Reach gone;
     Reach kept;
     for (const Snapshot& snapshot : snapshots) {

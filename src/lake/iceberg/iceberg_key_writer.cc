@@ -114,7 +114,8 @@ class KeyWriter final : public LakeWriter {
 
   /// Finds the rows that keys of the buffer have in the table, and in files of this round.
   Status FindOldRows() {
-    const bool any = std::ranges::any_of(last_, [](const auto& item) { return item.second.was_there; });
+    const bool any =
+        std::ranges::any_of(last_, [](const auto& item) { return item.second.was_there; });
     if (!any) return {};
     if (!known_) STROM_TRY(ReadBucket());
     const auto look = [&](const std::string& path) {

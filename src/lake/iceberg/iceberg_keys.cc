@@ -10,9 +10,8 @@ namespace strom::lake::iceberg {
 
 Status AppendKey(const arrow::Array& column, int64_t row, Bytes& out) {
   const auto fixed = [&](size_t width) {
-    const auto* const values =
-        reinterpret_cast<const char*>(column.data()->buffers[1]->data()) +
-        static_cast<size_t>(column.offset() + row) * width;
+    const auto* const values = reinterpret_cast<const char*>(column.data()->buffers[1]->data()) +
+                               static_cast<size_t>(column.offset() + row) * width;
     out.append(values, width);
     return Status();
   };
@@ -34,8 +33,7 @@ Status AppendKey(const arrow::Array& column, int64_t row, Bytes& out) {
       return {};
     }
     default:
-      return Err(ErrorCode::kUnsupported, "a lake key has the type {}",
-                 column.type()->ToString());
+      return Err(ErrorCode::kUnsupported, "a lake key has the type {}", column.type()->ToString());
   }
 }
 
@@ -60,8 +58,7 @@ Result<Positions> ReadDeletes(const std::vector<FileEntry>& deletes) {
         return Err(ErrorCode::kCorrupt, "{}: it is no file of deletes", entry.path);
       for (int64_t i = 0; i < batch->num_rows(); ++i) {
         const auto path = static_cast<const arrow::StringArray&>(*paths).GetView(i);
-        gone[std::string(path)].insert(
-            static_cast<const arrow::Int64Array&>(*positions).Value(i));
+        gone[std::string(path)].insert(static_cast<const arrow::Int64Array&>(*positions).Value(i));
       }
     }
   }

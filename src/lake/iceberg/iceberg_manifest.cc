@@ -19,14 +19,12 @@ Json OptionalField(const std::string& name, int id, Json type) {
 }
 /// A map with int keys, as Avro has none: an array of pairs.
 Json MapOf(int key_id, int value_id, const char* value) {
-  return Json{
-      {"type", "array"},
-      {"items",
-       Json{{"type", "record"},
-            {"name", fmt::format("k{}_v{}", key_id, value_id)},
-            {"fields",
-             Json::array({FieldOf("key", key_id, "int"), FieldOf("value", value_id, value)})}}},
-      {"logicalType", "map"}};
+  return Json{{"type", "array"},
+              {"items", Json{{"type", "record"},
+                             {"name", fmt::format("k{}_v{}", key_id, value_id)},
+                             {"fields", Json::array({FieldOf("key", key_id, "int"),
+                                                     FieldOf("value", value_id, value)})}}},
+              {"logicalType", "map"}};
 }
 Json ListOf(int element_id, const char* element) {
   return Json{{"type", "array"}, {"items", element}, {"element-id", element_id}};
@@ -44,8 +42,10 @@ Json EntrySchema(const Schema& schema, const PartitionSpec& spec) {
   for (const PartitionField& field : spec.fields) {
     const std::string type = ResultType(schema, field).name;
     const bool number = type == "int" || type == "long" || type == "date";
-    partition.push_back(OptionalField(
-        field.name, field.field_id, type == "date" ? "int" : number ? type : "string"));
+    partition.push_back(OptionalField(field.name, field.field_id,
+                                      type == "date" ? "int"
+                                      : number       ? type
+                                                     : "string"));
   }
   const Json file{
       {"type", "record"},
@@ -68,25 +68,23 @@ Json EntrySchema(const Schema& schema, const PartitionSpec& spec) {
             OptionalField("equality_ids", 135, ListOf(136, "int")),
             OptionalField("sort_order_id", 140, "int"),
             OptionalField("referenced_data_file", 143, "string")})}};
-  return Json{{"type", "record"},
-              {"name", "manifest_entry"},
-              {"fields", Json::array({FieldOf("status", 0, "int"),
-                                      OptionalField("snapshot_id", 1, "long"),
-                                      OptionalField("sequence_number", 3, "long"),
-                                      OptionalField("file_sequence_number", 4, "long"),
-                                      FieldOf("data_file", 2, file)})}};
+  return Json{
+      {"type", "record"},
+      {"name", "manifest_entry"},
+      {"fields", Json::array({FieldOf("status", 0, "int"), OptionalField("snapshot_id", 1, "long"),
+                              OptionalField("sequence_number", 3, "long"),
+                              OptionalField("file_sequence_number", 4, "long"),
+                              FieldOf("data_file", 2, file)})}};
 }
 
 const Json& ListSchema() {
   static const Json schema = [] {
-    const Json summary{
-        {"type", "record"},
-        {"name", "r508"},
-        {"fields",
-         Json::array({FieldOf("contains_null", 509, "boolean"),
-                      OptionalField("contains_nan", 518, "boolean"),
-                      OptionalField("lower_bound", 510, "bytes"),
-                      OptionalField("upper_bound", 511, "bytes")})}};
+    const Json summary{{"type", "record"},
+                       {"name", "r508"},
+                       {"fields", Json::array({FieldOf("contains_null", 509, "boolean"),
+                                               OptionalField("contains_nan", 518, "boolean"),
+                                               OptionalField("lower_bound", 510, "bytes"),
+                                               OptionalField("upper_bound", 511, "bytes")})}};
     return Json{
         {"type", "record"},
         {"name", "manifest_file"},
@@ -213,10 +211,9 @@ ManifestFile Summarize(const Schema& schema, const PartitionSpec& spec, bool del
   manifest.deletes = deletes;
   manifest.partitions.resize(spec.fields.size());
   for (const FileEntry& entry : entries) {
-    ManifestFile::Count& count = entry.status == FileEntry::Status::kAdded ? manifest.added
-                                 : entry.status == FileEntry::Status::kExisting
-                                     ? manifest.existing
-                                     : manifest.deleted;
+    ManifestFile::Count& count = entry.status == FileEntry::Status::kAdded      ? manifest.added
+                                 : entry.status == FileEntry::Status::kExisting ? manifest.existing
+                                                                                : manifest.deleted;
     ++count.files;
     count.rows += entry.rows;
   }
@@ -253,8 +250,7 @@ Result<std::vector<FileEntry>> DecodeManifest(ByteView file, const ManifestFile&
       return Err(ErrorCode::kCorrupt, "Iceberg manifest: an entry is damaged");
     FileEntry entry;
     entry.status = static_cast<FileEntry::Status>(status);
-    entry.snapshot_id =
-        OptionalLong(record["snapshot_id"]).value_or(manifest.added_snapshot_id);
+    entry.snapshot_id = OptionalLong(record["snapshot_id"]).value_or(manifest.added_snapshot_id);
     entry.sequence = OptionalLong(record["sequence_number"]).value_or(manifest.sequence);
     entry.file_sequence = OptionalLong(record["file_sequence_number"]).value_or(manifest.sequence);
     entry.content = static_cast<Content>(content);
@@ -269,8 +265,10 @@ Result<std::vector<FileEntry>> DecodeManifest(ByteView file, const ManifestFile&
       } else if (value.is_null()) {
         entry.partition.emplace_back();
       } else {
-        return Err(ErrorCode::kUnsupported, "Iceberg manifest: the partition field '{}' has a type "
-                   "that is not known here", field.name);
+        return Err(ErrorCode::kUnsupported,
+                   "Iceberg manifest: the partition field '{}' has a type "
+                   "that is not known here",
+                   field.name);
       }
     }
     entry.rows = data["record_count"].Long();

@@ -73,7 +73,8 @@ Bytes EncodeManifest(const Schema& schema, const PartitionSpec& spec, bool delet
 /// What the list says of such a manifest; path, size, sequence and snapshot are the caller's.
 ManifestFile Summarize(const Schema& schema, const PartitionSpec& spec, bool deletes,
                        const std::vector<FileEntry>& entries);
-/// The entries of a manifest with what they inherit from `manifest`. Errors: kCorrupt, kUnsupported.
+/// The entries of a manifest with what they inherit from `manifest`. Errors: kCorrupt,
+/// kUnsupported.
 Result<std::vector<FileEntry>> DecodeManifest(ByteView file, const ManifestFile& manifest,
                                               const PartitionSpec& spec);
 

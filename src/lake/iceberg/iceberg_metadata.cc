@@ -23,9 +23,9 @@ Json ToJson(const Type& type) {
   }
   if (type.name == "map") {
     const Field& value = type.fields[1];
-    return Json{{"type", "map"},           {"key-id", type.fields[0].id},
-                {"key", ToJson(type.fields[0].type)}, {"value-id", value.id},
-                {"value", ToJson(value.type)},        {"value-required", value.required}};
+    return Json{
+        {"type", "map"},        {"key-id", type.fields[0].id}, {"key", ToJson(type.fields[0].type)},
+        {"value-id", value.id}, {"value", ToJson(value.type)}, {"value-required", value.required}};
   }
   if (type.name != "struct") return type.name;
   Json fields = Json::array();
@@ -283,8 +283,7 @@ Result<TableMetadata> TableMetadata::Create(const New& table, Millis now) {
       {"default-spec-id", table.spec.id},
       {"partition-specs",
        Json::array({Json{{"spec-id", table.spec.id}, {"fields", FieldsOf(table.spec)}}})},
-      {"last-partition-id",
-       kUnpartitionedLastId + static_cast<int32_t>(table.spec.fields.size())},
+      {"last-partition-id", kUnpartitionedLastId + static_cast<int32_t>(table.spec.fields.size())},
       {"default-sort-order-id", 1},
       {"sort-orders", Json::array({Json{{"order-id", 1}, {"fields", Json::array({order})}}})},
       {"properties", table.properties},

@@ -57,8 +57,8 @@ struct PartitionSpec {
 /// The lake table of a stream table: its columns and the system columns, numbered from 1, nested
 /// ones after the top level. Errors: kInvalidTable when it has a type that Iceberg lacks.
 Result<Schema> SchemaFor(const model::TableDescriptor& descriptor);
-/// Its partitions: the table's own, then its buckets. Errors: kInvalidTable (a partition column that
-/// is no text, several bucket keys).
+/// Its partitions: the table's own, then its buckets. Errors: kInvalidTable (a partition column
+/// that is no text, several bucket keys).
 Result<PartitionSpec> SpecFor(const model::TableDescriptor& descriptor, const Schema& schema);
 /// The lake's type of a stream type, with ids from `last_id` on. Errors: kInvalidTable.
 Result<Type> TypeFor(const model::DataType& type, int32_t& last_id);

@@ -18,10 +18,17 @@ class IcebergTable final : public LakeTable {
     return OpenWriter(files_, version.metadata, rows, bucket);
   }
 
-  Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) override {
+  Result<int64_t> Commit(const LakeChange& change, const std::string& offsets_path) override {
     iceberg::Commit commit;
     commit.offsets_path = offsets_path;
-    for (const auto& file : files) {
+    for (const LakeBucket& bucket : change.replaced) {
+      PartitionTuple partition;
+      for (const record::Value& value : bucket.partition)
+        partition.emplace_back(value.As<std::string>());
+      partition.emplace_back(int64_t{bucket.bucket});
+      commit.replaced.insert(std::move(partition));
+    }
+    for (const auto& file : change.files) {
       const auto& written = static_cast<const IcebergFile&>(*file);
       commit.added.push_back(written.entry);
       commit.referenced.insert(written.referenced.begin(), written.referenced.end());
@@ -52,8 +59,7 @@ class IcebergTable final : public LakeTable {
   }
 
   void Discard(const LakeFiles& files) override {
-    for (const auto& file : files)
-      files_.Remove(static_cast<const IcebergFile&>(*file).entry.path);
+    for (const auto& file : files) files_.Remove(static_cast<const IcebergFile&>(*file).entry.path);
   }
 
   Result<std::optional<OwnCommit>> OwnCommitAfter(std::optional<int64_t> registered) override {
@@ -139,8 +145,7 @@ class IcebergTable final : public LakeTable {
       info.commit_kind = snapshot.operation();
       info.commit_ms = snapshot.time_ms;
       info.total_records = snapshot.Number("total-records");
-      info.delta_records =
-          snapshot.Number("added-records") - snapshot.Number("deleted-records");
+      info.delta_records = snapshot.Number("added-records") - snapshot.Number("deleted-records");
       info.parent_id = snapshot.parent;
       info.manifest_list = snapshot.manifest_list;
       info.summary = snapshot.summary;

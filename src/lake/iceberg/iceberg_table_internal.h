@@ -19,7 +19,8 @@ Result<Retention> RetentionOf(const TableMetadata& metadata);
 Result<int64_t> ExpireSnapshots(const IcebergFiles& files, int64_t registered, Millis now);
 
 /// Rewrites small files and those with many rows gone, bucket by bucket. Fills `commit` and
-/// `added`; leaves them empty when there is nothing to gain. Errors: those of `beat`, kIo, kCorrupt.
+/// `added`; leaves them empty when there is nothing to gain. Errors: those of `beat`, kIo,
+/// kCorrupt.
 Status PlanCompaction(const IcebergFiles& files, const IcebergFiles::Version& version,
                       const std::function<Status()>& beat, Commit& commit, LakeFiles& added);
 

@@ -146,9 +146,9 @@ TEST(IcebergManifest, SchemasAreThoseOfTheRealWriter) {
     ASSERT_NE(there, real.end()) << file[i].dump();
     EXPECT_EQ(unordered(WithoutDocs(file[i])), unordered(WithoutDocs(*there)));
   }
-  EXPECT_EQ(unordered(WithoutDocs(schema_of(EncodeManifestList({}, {})))),
-            unordered(WithoutDocs(
-                *ParseJson(Sample("avro-schema.manifest-list.v2.json"), "sample"))));
+  EXPECT_EQ(
+      unordered(WithoutDocs(schema_of(EncodeManifestList({}, {})))),
+      unordered(WithoutDocs(*ParseJson(Sample("avro-schema.manifest-list.v2.json"), "sample"))));
 }
 
 TEST(IcebergManifest, EntriesComeBack) {
@@ -175,9 +175,8 @@ TEST(IcebergManifest, EntriesComeBack) {
   EXPECT_EQ(manifest.existing.rows, 3);
   EXPECT_TRUE(manifest.partitions[0].contains_null);
   EXPECT_EQ(manifest.partitions[0].lower, "2026-01-01");
-  const auto entries =
-      DecodeManifest(EncodeManifest(table->schema(), table->spec(), false, {added, old}), manifest,
-                     table->spec());
+  const auto entries = DecodeManifest(
+      EncodeManifest(table->schema(), table->spec(), false, {added, old}), manifest, table->spec());
   ASSERT_THAT(entries, IsOk());
   ASSERT_EQ(entries->size(), 2U);
   EXPECT_EQ((*entries)[0].sequence, 9) << "inherited from the list";
@@ -314,9 +313,9 @@ TEST(IcebergTable, EachSnapshotIsWhatTheKeysWere) {
       model[id] = value;
     }
     const auto table = lake.Open();
-    const auto files = lake.Write(*table, changes);
+    auto files = lake.Write(*table, changes);
     ASSERT_THAT(files, IsOk());
-    const auto id = table->Commit(*files, fmt::format("offsets-{}", round));
+    const auto id = table->Commit({std::move(*files), {}}, fmt::format("offsets-{}", round));
     ASSERT_THAT(id, IsOk());
     states[*id] = model;
     if (round % 3 == 0) {
@@ -333,19 +332,38 @@ TEST(IcebergTable, EachSnapshotIsWhatTheKeysWere) {
   EXPECT_FALSE(*lake.Open()->OwnCommitAfter((*own)->snapshot_id));
 }
 
+TEST(IcebergTable, ABucketIsReplacedInOneStep) {
+  Lake lake;
+  const auto table = lake.Open();
+  for (int i = 0; i < 4; ++i) {
+    auto files = lake.Write(
+        *table, {{ChangeType::kUpdateAfter, i, "v"}, {ChangeType::kUpdateAfter, 0, "w"}});
+    ASSERT_THAT(table->Commit({std::move(*files), {}}, "o"), IsOk());
+  }
+  auto files = lake.Write(*table, {{ChangeType::kInsert, 9, "all there is"}});
+  const auto id = table->Commit({std::move(*files), {{0, {}}}}, "o");
+  ASSERT_THAT(id, IsOk());
+  EXPECT_EQ(lake.Read(*id), (std::map<int64_t, std::string>{{9, "all there is"}}));
+  const auto empty = table->Commit({{}, {{0, {}}}}, "o");
+  ASSERT_THAT(empty, IsOk());
+  EXPECT_TRUE(lake.Read(*empty).empty());
+  EXPECT_EQ(lake.Read(*id).size(), 1U) << "the snapshot before is as it was";
+  EXPECT_EQ(table->Snapshots()->back().total_records, 0);
+}
+
 TEST(IcebergTable, DeletesOfFilesThatAreGoneAreAConflict) {
   Lake lake;
   const auto table = lake.Open();
   for (int i = 0; i < 6; ++i) {
-    const auto files = lake.Write(*table, {{ChangeType::kInsert, i, "v"}});
-    ASSERT_THAT(table->Commit(*files, "o"), IsOk());
+    auto files = lake.Write(*table, {{ChangeType::kInsert, i, "v"}});
+    ASSERT_THAT(table->Commit({std::move(*files), {}}, "o"), IsOk());
   }
-  const auto late = lake.Write(*table, {{ChangeType::kUpdateAfter, 3, "w"}});
+  auto late = lake.Write(*table, {{ChangeType::kUpdateAfter, 3, "w"}});
   ASSERT_THAT(late, IsOk());
   const auto compacted = table->Compact("o", [] { return Status(); });
   ASSERT_THAT(compacted, IsOk());
   ASSERT_TRUE(*compacted) << "the file that the late round means is rewritten";
-  EXPECT_THAT(table->Commit(*late, "o"), IsError(ErrorCode::kConflict));
+  EXPECT_THAT(table->Commit({std::move(*late), {}}, "o"), IsError(ErrorCode::kConflict));
   EXPECT_EQ(lake.Read(**compacted).at(3), "v");
 }
 
@@ -354,8 +372,8 @@ TEST(IcebergTable, ExpiryKeepsWhatIsStillRead) {
   const auto table = lake.Open();
   std::vector<int64_t> ids;
   for (int i = 0; i < 8; ++i) {
-    const auto files = lake.Write(*table, {{ChangeType::kUpdateAfter, i % 2, std::to_string(i)}});
-    ids.push_back(*table->Commit(*files, "o"));
+    auto files = lake.Write(*table, {{ChangeType::kUpdateAfter, i % 2, std::to_string(i)}});
+    ids.push_back(*table->Commit({std::move(*files), {}}, "o"));
   }
   constexpr Millis kYear = 366LL * 24 * 3600 * 1000;
   const auto expired = table->ExpireSnapshots(ids[5], SystemClock().Now() + kYear);

@@ -1,5 +1,3 @@
-#include "lake/iceberg/iceberg_writer_internal.h"
-
 #include <arrow/array/builder_binary.h>
 #include <arrow/array/builder_primitive.h>
 #include <arrow/record_batch.h>
@@ -9,6 +7,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "lake/conventions.h"
+#include "lake/iceberg/iceberg_writer_internal.h"
 #include "model/duration.h"
 #include "record/arrow_batch.h"
 
@@ -77,15 +76,15 @@ Result<WriterOptions> WriterOptionsOf(const TableMetadata& metadata) {
                "iceberg.write.format.default '{}' is not supported by this version; use parquet",
                format);
   }
-  options.file.compression =
-      ToLower(metadata.Property("write.parquet.compression-codec", "zstd"));
+  options.file.compression = ToLower(metadata.Property("write.parquet.compression-codec", "zstd"));
   if (options.file.compression == "uncompressed") options.file.compression = "none";
-  STROM_ASSIGN(const int64_t level,
-               model::ParseInteger(metadata.Property("write.parquet.compression-level", "1"), 1, 22));
+  STROM_ASSIGN(
+      const int64_t level,
+      model::ParseInteger(metadata.Property("write.parquet.compression-level", "1"), 1, 22));
   options.file.compression_level = static_cast<int>(level);
   STROM_ASSIGN(options.target_bytes,
-               model::ParseInteger(
-                   metadata.Property("write.target-file-size-bytes", "536870912"), 1, INT64_MAX));
+               model::ParseInteger(metadata.Property("write.target-file-size-bytes", "536870912"),
+                                   1, INT64_MAX));
   for (const auto& [key, value] : metadata.properties()) {
     if (key.starts_with("write.parquet.bloom-filter-enabled.column.") && value == "true") {
       return Err(ErrorCode::kInvalidConfig,
@@ -194,13 +193,12 @@ Result<std::unique_ptr<IcebergFile>> BucketFiles::WriteDeletes(
 
   const std::string path = NextPath();
   STROM_ASSIGN(const std::string local, io::LocalPath(path));
-  STROM_ASSIGN(const auto writer,
-               OpenDataFile(local, schema,
-                            {model::MakeType(model::TypeRoot::kString),
-                             model::MakeType(model::TypeRoot::kBigInt)},
-                            options_.file));
-  STROM_TRY(writer->Write(*arrow::RecordBatch::Make(schema, path_column->length(),
-                                                    {path_column, position_column})));
+  STROM_ASSIGN(const auto writer, OpenDataFile(local, schema,
+                                               {model::MakeType(model::TypeRoot::kString),
+                                                model::MakeType(model::TypeRoot::kBigInt)},
+                                               options_.file));
+  STROM_TRY(writer->Write(
+      *arrow::RecordBatch::Make(schema, path_column->length(), {path_column, position_column})));
   STROM_ASSIGN(const FinishedFile finished, writer->Finish());
   FileEntry entry = EntryOf(path, finished);
   entry.content = Content::kPositionDeletes;
@@ -217,8 +215,8 @@ Result<std::unique_ptr<LakeWriter>> OpenWriter(const IcebergFiles& files,
                                                const TableMetadata& metadata,
                                                const model::Schema& rows, int32_t bucket) {
   STROM_ASSIGN(WriterOptions options, WriterOptionsOf(metadata));
-  STROM_ASSIGN(FileRows file_rows, FileRows::Make(files.location(), FileSchema(metadata.schema()),
-                                                  rows, bucket));
+  STROM_ASSIGN(FileRows file_rows,
+               FileRows::Make(files.location(), FileSchema(metadata.schema()), rows, bucket));
   BucketFiles data_files(files, metadata, std::move(options), bucket);
   if (!metadata.schema().identifier_ids.empty())
     return OpenKeyWriter(std::move(data_files), std::move(file_rows));

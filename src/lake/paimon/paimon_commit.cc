@@ -86,6 +86,20 @@ Status CheckDeletions(const PaimonFiles& files, const Snapshot& latest,
   return {};
 }
 
+/// What a commit adds, and before it the removal of everything in the buckets that it replaces.
+Result<std::vector<ManifestEntry>> WithRemovals(const PaimonFiles& files, const Snapshot& latest,
+                                                const Commit& commit) {
+  STROM_ASSIGN(const std::vector<ManifestEntry> live, files.LiveEntries(latest));
+  std::vector<ManifestEntry> entries;
+  for (const ManifestEntry& entry : live) {
+    if (!commit.replaced.contains({entry.partition, entry.bucket})) continue;
+    entries.push_back(entry);
+    entries.back().is_delete = true;
+  }
+  entries.insert(entries.end(), commit.entries.begin(), commit.entries.end());
+  return entries;
+}
+
 }  // namespace
 
 Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
@@ -99,14 +113,12 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
     }
     return files.WriteMetadata("manifest-list", EncodeManifestList(manifests));
   };
-  STROM_ASSIGN(const auto delta_list, write_list(commit.entries));
+  auto entries = commit.entries;
+  STROM_ASSIGN(auto delta_list, write_list(entries));
   std::optional<PaimonFiles::Written> changelog_list;
   if (!commit.changelog.empty()) {
     STROM_ASSIGN(changelog_list, write_list(commit.changelog));
   }
-  int64_t added = 0;
-  for (const ManifestEntry& entry : commit.entries)
-    added += entry.is_delete ? -entry.row_count : entry.row_count;
   int64_t changes = 0;
   for (const ManifestEntry& entry : commit.changelog) changes += entry.row_count;
 
@@ -119,6 +131,12 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
     if (latest_id) {
       STROM_ASSIGN(const Snapshot latest, files.ReadSnapshot(*latest_id));
       if (commit.compaction) STROM_TRY(CheckDeletions(files, latest, commit.entries));
+      if (!commit.replaced.empty()) {
+        STROM_ASSIGN(entries, WithRemovals(files, latest, commit));
+        STROM_ASSIGN(delta_list, write_list(entries));
+        of_attempt.push_back(delta_list.name);
+        next.commit_kind = "OVERWRITE";
+      }
       STROM_ASSIGN(base, files.ReadManifestList(latest.base_manifest_list));
       STROM_ASSIGN(const auto latest_delta, files.ReadManifestList(latest.delta_manifest_list));
       base.insert(base.end(), latest_delta.begin(), latest_delta.end());
@@ -146,6 +164,9 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
     next.commit_user = kCommitUser;
     next.commit_identifier = kBatchCommitIdentifier;
     next.time_ms = SystemClock().Now();
+    int64_t added = 0;
+    for (const ManifestEntry& entry : entries)
+      added += entry.is_delete ? -entry.row_count : entry.row_count;
     next.total_records += added;
     next.delta_records = added;
     next.properties = {{kOffsetsProperty, commit.offsets_path}};

@@ -1,4 +1,8 @@
 #pragma once
+#include <set>
+#include <utility>
+#include <vector>
+
 #include "lake/paimon/paimon_files.h"
 
 namespace strom::lake::paimon {
@@ -9,6 +13,8 @@ struct Commit {
   std::vector<ManifestEntry> changelog;  // no part of the table's content
   std::string offsets_path;
   bool compaction = false;  // of kind COMPACT: what it deletes must still be there
+  /// Partitions and buckets whose files so far go; the snapshot is then of kind OVERWRITE.
+  std::set<std::pair<Bytes, int32_t>> replaced = {};
 };
 
 /// Commits, racing fairly with others: who loses reads the newer snapshot and tries again on top of

@@ -20,11 +20,17 @@ class PaimonTable final : public LakeTable {
     return OpenWriter(files_, schema_, rows, bucket);
   }
 
-  Result<int64_t> Commit(const LakeFiles& files, const std::string& offsets_path) override {
+  Result<int64_t> Commit(const LakeChange& change, const std::string& offsets_path) override {
     paimon::Commit commit;
     commit.offsets_path = offsets_path;
-    for (const auto& file : files)
+    for (const auto& file : change.files)
       (IsChangelog(*file) ? commit.changelog : commit.entries).push_back(EntryOf(*file));
+    for (const LakeBucket& bucket : change.replaced) {
+      const std::vector<model::DataType> types = schema_.PartitionTypes();
+      STROM_ASSIGN(Bytes partition,
+                   types.empty() ? Result<Bytes>(EmptyRow()) : EncodeRow(types, bucket.partition));
+      commit.replaced.emplace(std::move(partition), bucket.bucket);
+    }
     return CommitFiles(files_, schema_, commit);
   }
 
