@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the server beside the machine's own ceilings in one run and prints a table: CPU-seconds of the server per unit.
 
-Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, keys, busy, many, recovery, restart, curves.
+Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, iceberg, keys, busy, many, recovery, restart, curves.
 Cores are shared with the load, so rates are not told; CPU and ratios are.
 """
 import json
@@ -16,7 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/conformance"))
-from harness import Process, Raw, Server, sql  # noqa: E402
+from harness import READERS, Process, Raw, Server, sql  # noqa: E402
 
 LOAD = str(ROOT / "build/release/bench_load")
 GIB = 1 << 30
@@ -196,18 +196,77 @@ def logs(server, ceiling):
     row("fetch, 1 of 20 columns", f"{one['bytes'] / everything['bytes'] * 100:.1f} % of the bytes, {one['cpu'] / everything['cpu'] * 100:.0f} % of the CPU", "target 7 %, 25 %")
 
 
+GENERATE = "INSERT INTO {} SELECT id, CAST(id % 100 AS INT), id / 3, 'text ' || (id % 1000) FROM range({}, {}) AS r(id)"
+READ = """
+import json, sys, time
+from pyiceberg.table import StaticTable
+table = StaticTable.from_metadata(sys.argv[1])
+begun = time.monotonic()
+assert table.scan().to_arrow().num_rows == int(sys.argv[2])
+print(json.dumps({"seconds": time.monotonic() - begun, "sizes": [file["file_size_in_bytes"] for file in table.inspect.files().to_pylist()]}))
+"""
+
+
+def iceberg():
+    """Rows and changes of keys tiered to Iceberg, and what many rounds cost those who read them."""
+    (folder / "iceberg").mkdir()
+    server = Server(folder / "iceberg", **{"datalake.format": "iceberg", "server.tiering.enabled": "false"})
+    lake, rows = server.cwd / "data/lake/fluss", 9_000_000
+    sql(server, "CREATE TABLE flat (id BIGINT, k INT, v DOUBLE, s STRING) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '60s')",
+        GENERATE.format("flat", 0, rows))
+    spent, memory = tier(server, "flat", lambda arrived: arrived >= rows)
+    bare = load("parquet", rows, *sorted((lake / "flat").rglob("*.parquet")))
+    row("tier 9 M rows to Iceberg, worker and server", f"{spent / rows * 1e6:.2f} CPU s per million rows, worker {memory:.0f} MiB resident",
+        f"Arrow's bare writer {bare['cpu'] / bare['rows'] * 1e6:.2f}: {bare['cpu'] / bare['rows'] * rows / spent * 100:.0f} % of its rows per CPU-second; target 60 %")
+
+    keys, rounds, sizes = 1_000_000, 120, []
+    for name in ("upserted", "fresh"):
+        sql(server, f"""CREATE TABLE {name} (id BIGINT, k INT, v DOUBLE, s STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true',
+            'table.datalake.freshness' = '100ms', 'table.datalake.auto-compaction' = 'true', 'table.datalake.auto-expire-snapshot' = 'true',
+            'iceberg.history.expire.max-snapshot-age-ms' = '0', 'iceberg.history.expire.min-snapshots-to-keep' = '10')""")
+    worker = Process(["tier", "--fluss.bootstrap.servers", server.address], folder)
+
+    def newest(name):
+        return max((lake / name / "metadata").glob("v*.metadata.json"), key=lambda path: int(path.name[1:].split(".")[0]))
+
+    def put_and_tier(name, statement):
+        worker.lines.clear()
+        sql(server, statement)
+        worker.wait_for(rf"tiering fluss.{name}: snapshot", 60)
+
+    def read(name):
+        times = [json.loads(subprocess.run([READERS, "-W", "ignore", "-c", READ, newest(name), str(keys)], check=True, capture_output=True, text=True).stdout) for _ in range(3)]
+        return min(times, key=lambda one: one["seconds"])
+
+    put_and_tier("upserted", GENERATE.format("upserted", 0, keys))
+    before = cpu(worker)
+    for step in range(rounds):
+        put_and_tier("upserted", f"INSERT INTO upserted SELECT (id * 7919 + {step} * 104729) % {keys}, {step}, id / 3, 'text ' || (id % 1000) FROM range(10000) AS r(id)")
+        sizes.append(newest("upserted").stat().st_size)
+    spent = cpu(worker) - before
+    put_and_tier("fresh", GENERATE.format("fresh", 0, keys))
+    time.sleep(1)  # what is left of the last rounds
+    worker.stop()
+    many, fresh = read("upserted"), read("fresh")
+    row(f"{rounds} rounds of 10,000 upserts among 1 M keys of Iceberg, compacted: read by pyiceberg",
+        f"{many['seconds']:.2f} s, {len(many['sizes'])} files of {sum(many['sizes']) / len(many['sizes']) / (1 << 20):.1f} MiB on average; {spent / rounds:.2f} CPU s of the worker a round",
+        f"the same rows freshly written {fresh['seconds']:.2f} s: {many['seconds'] / fresh['seconds']:.2f} times; target 1.5")
+    row("metadata document after 20 rounds, and after all", f"{sizes[19] / 1024:.0f} and {sizes[-1] / 1024:.0f} KiB", "target: no growth")
+    server.stop()
+    shutil.rmtree(folder / "iceberg")
+
+
 def log_lake(server):
     rows = 10_000_000
     sql(server, "CREATE TABLE flat (id BIGINT, k INT, v DOUBLE, s STRING) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '60s')")
-    generate = "INSERT INTO flat SELECT id, CAST(id % 100 AS INT), id / 3, 'text ' || (id % 1000) FROM range({}, {}) AS r(id)"
     tiered = rows * 9 // 10
-    sql(server, generate.format(0, tiered))
+    sql(server, GENERATE.format("flat", 0, tiered))
     spent, memory = tier(server, "flat", lambda arrived: arrived >= tiered)
     lake = server.cwd / "data/lake/fluss.db/flat"
     bare = load("parquet", tiered, *sorted(lake.glob("bucket-*/*.parquet")))
     row("tier 9 M rows to Parquet, worker and server", f"{spent / tiered * 1e6:.2f} CPU s per million rows, worker {memory:.0f} MiB resident",
         f"Arrow's bare writer {bare['cpu'] / bare['rows'] * 1e6:.2f}: {bare['cpu'] / bare['rows'] * tiered / spent * 100:.0f} % of its rows per CPU-second; target 60 %, 256 MiB")
-    sql(server, generate.format(rows * 9 // 10, rows))
+    sql(server, GENERATE.format("flat", rows * 9 // 10, rows))
     query = "SELECT k, count(*), sum(v) FROM {} GROUP BY k ORDER BY k"
     started = time.monotonic()
     sql(server, query.format("flat"))
@@ -218,7 +277,7 @@ def log_lake(server):
     row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
 
 
-PARTS = ["logs", "lake", "keys", "busy", "many", "recovery", "restart", "curves"]
+PARTS = ["logs", "lake", "iceberg", "keys", "busy", "many", "recovery", "restart", "curves"]
 wanted = sys.argv[1:] or PARTS
 if unknown := [part for part in wanted if part not in PARTS]:
     sys.exit(f"bench: no part {unknown[0]}; there are {', '.join(PARTS)}")
@@ -242,6 +301,8 @@ with tempfile.TemporaryDirectory() as name:
         logs(server, ceiling)
     if "lake" in wanted:
         log_lake(server)
+    if "iceberg" in wanted:
+        iceberg()
     if "keys" in wanted:
         key_tables(server)
     if "busy" in wanted:

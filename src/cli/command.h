@@ -44,5 +44,6 @@ int Report(const Error& error);
 int RunServer(const std::vector<std::string>& words);
 int RunSql(const std::vector<std::string>& words);
 int RunTier(const std::vector<std::string>& words);
+int RunLake(const std::vector<std::string>& words);
 
 }  // namespace strom::cli

@@ -19,6 +19,7 @@ constexpr Verb kVerbs[] = {
     {"server", strom::cli::RunServer,
      "run a server: coordinator, tablet server and tiering in one process"},
     {"sql", strom::cli::RunSql, "ask stream and lake with SQL: a shell, -c or -f"},
+    {"lake", strom::cli::RunLake, "what the lake has of tables; verify that it has all"},
     {"tier", strom::cli::RunTier, "run a stateless tiering worker beside a server"},
 };
 

@@ -55,7 +55,8 @@ struct DataFile {
   int32_t bucket = 0;
   std::string partition;             // "dt=2025/region=eu", empty without partitions
   std::vector<std::string> columns;  // those that the file has, without system columns
-  /// Where files are read by field ids: the id of each of `columns`, which a file may lack.
+  /// Where files are read by field ids: the id of each of `columns`, which a file may lack; system
+  /// columns are then among them.
   std::vector<int32_t> field_ids;
   /// Files of positions (file_path, pos) that are no rows any more, of this file and of others.
   std::vector<std::string> deletes;

@@ -15,6 +15,7 @@
 #include "client/lake_snapshot.h"
 #include "lake/file/data_file_reader.h"
 #include "record/arrow_batch.h"
+#include "sql/lake_queries.h"
 #include "sql/lexer.h"
 
 namespace strom::sql {
@@ -23,28 +24,6 @@ namespace {
 using model::DataType;
 using model::TypeRoot;
 using record::FromArrow;
-
-constexpr std::string_view kLakeSuffix = "$lake";
-constexpr std::string_view kSnapshotsSuffix = "$lake$snapshots";
-
-std::string JoinSelects(const std::vector<std::string>& parts) {
-  return Join(parts, " UNION ALL ");
-}
-
-std::string ColumnList(const model::Schema& schema) {
-  std::vector<std::string> names;
-  for (const model::Column& column : schema.columns) names.push_back(QuoteName(column.name));
-  return Join(names, ", ");
-}
-
-/// A table with the right columns and no row.
-std::string EmptySelect(const model::Schema& schema) {
-  std::vector<std::string> columns;
-  for (const model::Column& column : schema.columns) {
-    columns.push_back("NULL::" + EngineTypeName(column.type) + " AS " + QuoteName(column.name));
-  }
-  return "SELECT " + Join(columns, ", ") + " WHERE false";
-}
 
 /// What scans give of the columns at `positions`.
 std::shared_ptr<arrow::Schema> EngineSchema(const model::Schema& schema,
@@ -213,70 +192,6 @@ std::optional<record::Row> KeyIn(
   return key;
 }
 
-/// Files with the same columns, which are read together.
-using FilesByColumns = std::map<std::vector<std::string>, std::vector<const lake::DataFile*>>;
-FilesByColumns ByColumns(const std::vector<lake::DataFile>& files) {
-  FilesByColumns groups;
-  for (const lake::DataFile& file : files) groups[file.columns].push_back(&file);
-  return groups;
-}
-
-/// The table's columns, null where files of `columns` do not have one.
-std::string SelectedOf(const model::Schema& schema, const std::vector<std::string>& columns) {
-  std::vector<std::string> selected;
-  for (const model::Column& column : schema.columns) {
-    const std::string name = QuoteName(column.name);
-    const bool there = std::ranges::find(columns, column.name) != columns.end();
-    selected.push_back(there ? name : "NULL::" + EngineTypeName(column.type) + " AS " + name);
-  }
-  return Join(selected, ", ");
-}
-
-std::string Listed(const std::vector<std::string>& paths) {
-  std::vector<std::string> quoted;
-  for (const std::string& path : paths) quoted.push_back(QuoteText(path));
-  return "[" + Join(quoted, ", ") + "]";
-}
-
-/// The rows of `files`, which have the same columns, as a relation. Files that are read by field
-/// ids have all columns of the table, and what their deletes name is left out.
-std::string ReadParquet(const model::Schema& schema,
-                        const std::vector<const lake::DataFile*>& files) {
-  std::vector<std::string> paths;
-  std::set<std::string> deletes;
-  for (const lake::DataFile* file : files) {
-    paths.push_back(file->path);
-    deletes.insert(file->deletes.begin(), file->deletes.end());
-  }
-  std::string options = "hive_partitioning = false";
-  const lake::DataFile& any = *files.front();
-  std::vector<std::string> fields;
-  for (size_t i = 0; i < any.field_ids.size(); ++i) {
-    const int at = schema.Find(any.columns[i]);
-    if (at < 0) continue;
-    const DataType& type = schema.columns[static_cast<size_t>(at)].type;
-    fields.push_back(fmt::format("{}: {{name: {}, type: {}, default_value: NULL}}",
-                                 any.field_ids[i], QuoteText(any.columns[i]),
-                                 QuoteText(EngineTypeName(type))));
-  }
-  if (!fields.empty()) options += ", schema = MAP {" + Join(fields, ", ") + "}";
-  if (deletes.empty()) return "read_parquet(" + Listed(paths) + ", " + options + ")";
-  return "(SELECT * FROM read_parquet(" + Listed(paths) + ", " + options +
-         ", filename = '_file', file_row_number = true) AS f ANTI JOIN (SELECT "
-         "regexp_replace(file_path, '^file:(//)?', '') AS gone_from, pos AS gone_at FROM "
-         "read_parquet(" +
-         Listed({deletes.begin(), deletes.end()}) +
-         ")) AS d ON f._file = d.gone_from AND f.file_row_number = d.gone_at)";
-}
-
-/// DuckDB reads Parquet by itself, but for timestamps finer than its microseconds.
-bool DuckDbReads(const lake::DataFile& file, const model::Schema& schema) {
-  return file.format == "parquet" &&
-         std::ranges::none_of(schema.columns, [](const model::Column& column) {
-           return column.type.root == TypeRoot::kTimestamp && column.type.precision > 6;
-         });
-}
-
 }  // namespace
 
 std::shared_ptr<arrow::DataType> EngineType(const DataType& type) {
@@ -403,9 +318,7 @@ void Scans::AppendLakeQueries(const std::shared_ptr<const client::Table>& table,
       others.push_back(file.path);
     }
   }
-  for (const auto& [columns, files] : ByColumns(parquet))
-    parts.push_back("SELECT " + SelectedOf(schema, columns) + " FROM " +
-                    ReadParquet(schema, files));
+  if (!parquet.empty()) parts.push_back(RowsOfFiles(schema, parquet));
   if (!others.empty())
     parts.push_back("SELECT " + ColumnList(schema) + " FROM strom_scan(" +
                     QuoteText(AddScan({table, {}, others, {}})) + ")");
@@ -467,99 +380,118 @@ Result<std::string> Scans::Keys(const std::shared_ptr<const client::Table>& tabl
          QuoteText(AddScan(std::move(scan))) + ")";
 }
 
-/// Of each key the newest row that the lake's files have, if it is not a deletion.
-Result<std::string> Scans::LakeKeys(const client::Table& table) {
-  STROM_ASSIGN(const LakePart lake, ReadLake(table));
-  NoteLake(table, lake);
-  const model::Schema& schema = table.info.descriptor.schema;
-  std::vector<lake::DataFile> merged;
-  std::vector<lake::DataFile> overlapping;
+Result<std::string> Scans::LakeOnly(const SharedTable& table) {
+  if (!table->info.descriptor.has_primary_key()) return Union(table, /*with_log=*/false);
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  NoteLake(*table, lake);
+  STROM_TRY(CheckKeysReadable(*table, lake));
+  return RowsOfKeys(table->info.descriptor.schema, lake.files);
+}
+
+Status Scans::CheckKeysReadable(const client::Table& table, const LakePart& lake) {
   for (const lake::DataFile& file : lake.files) {
-    if (!DuckDbReads(file, schema)) {
-      return Err(ErrorCode::kUnsupported,
-                 "table {}: a key table with timestamps finer than microseconds cannot be read "
-                 "from the lake here",
-                 table.info.path.ToString());
-    }
-    (file.merged ? merged : overlapping).push_back(file);
+    if (DuckDbReads(file, table.info.descriptor.schema)) continue;
+    return Err(ErrorCode::kUnsupported,
+               "table {}: a key table with timestamps finer than microseconds cannot be read from "
+               "the lake here",
+               table.info.path.ToString());
   }
-  const auto select = [&](const std::vector<lake::DataFile>& files, const char* more) {
-    std::vector<std::string> parts;
-    for (const auto& [columns, group] : ByColumns(files)) {
-      parts.push_back("SELECT " + SelectedOf(schema, columns) + more + " FROM " +
-                      ReadParquet(schema, group));
-    }
-    return JoinSelects(parts);
-  };
-  std::vector<std::string> parts;
-  if (!merged.empty()) parts.push_back(select(merged, ""));
-  if (!overlapping.empty()) {
-    std::vector<std::string> keys;
-    for (const std::string& key : schema.primary_key) keys.push_back(QuoteName(key));
-    parts.push_back("SELECT " + ColumnList(schema) +
-                    " FROM (SELECT *, row_number() OVER (PARTITION BY " + Join(keys, ", ") +
-                    " ORDER BY _SEQUENCE_NUMBER DESC) AS _newest FROM (" +
-                    select(overlapping, ", _SEQUENCE_NUMBER, _VALUE_KIND") +
-                    ")) WHERE _newest = 1 AND _VALUE_KIND IN (0, 2)");
-  }
-  return parts.empty() ? EmptySelect(schema) : JoinSelects(parts);
+  return {};
 }
 
-namespace {
-
-/// Iceberg's own columns of a table's snapshots.
-std::string IcebergSnapshots(const std::vector<lake::SnapshotInfo>& snapshots) {
-  std::vector<std::string> parts{
-      "SELECT NULL::TIMESTAMPTZ AS committed_at, NULL::BIGINT AS snapshot_id, NULL::BIGINT AS "
-      "parent_id, NULL::VARCHAR AS operation, NULL::VARCHAR AS manifest_list, NULL::MAP(VARCHAR, "
-      "VARCHAR) AS summary WHERE false"};
-  for (const lake::SnapshotInfo& s : snapshots) {
-    std::vector<std::string> keys;
-    std::vector<std::string> values;
-    for (const auto& [key, value] : s.summary) {
-      keys.push_back(key);
-      values.push_back(value);
-    }
-    parts.push_back(fmt::format(
-        "SELECT make_timestamp({}::BIGINT) AT TIME ZONE 'UTC', {}::BIGINT, {}::BIGINT, {}, {}, "
-        "map({}::VARCHAR[], {}::VARCHAR[])",
-        s.commit_ms * 1000, s.snapshot_id, s.parent_id ? std::to_string(*s.parent_id) : "NULL",
-        QuoteText(s.commit_kind), QuoteText(s.manifest_list), Listed(keys), Listed(values)));
-  }
-  return JoinSelects(parts);
-}
-
-}  // namespace
-
-Result<std::string> Scans::Snapshots(const client::Table& table) {
-  if (table.info.options.lake_format == model::LakeFormat::kIceberg) {
-    STROM_ASSIGN(const auto lake, OpenLake(table));
-    STROM_ASSIGN(const auto snapshots, lake->Snapshots());
-    return IcebergSnapshots(snapshots);
-  }
-  const std::string empty =
-      "SELECT NULL::BIGINT AS snapshot_id, NULL::BIGINT AS schema_id, NULL::VARCHAR AS "
-      "commit_user, NULL::VARCHAR AS commit_kind, "
-      "NULL::TIMESTAMP AS commit_time, NULL::BIGINT AS total_record_count, NULL::BIGINT AS "
-      "delta_record_count WHERE false";
-  STROM_ASSIGN(const auto lake, OpenLake(table));
+Result<std::string> Scans::Snapshots(const SharedTable& table) {
+  STROM_ASSIGN(const auto lake, OpenLake(*table));
   STROM_ASSIGN(const auto snapshots, lake->Snapshots());
-  std::vector<std::string> parts{empty};
-  for (const lake::SnapshotInfo& s : snapshots) {
-    parts.push_back(fmt::format(
-        "SELECT {}::BIGINT, {}::BIGINT, {}, {}, make_timestamp({}::BIGINT), {}::BIGINT, {}::BIGINT",
-        s.snapshot_id, s.schema_id, QuoteText(s.commit_user), QuoteText(s.commit_kind),
-        s.commit_ms * 1000, s.total_records, s.delta_records));
+  return SnapshotRows(table->info.options.lake_format, snapshots);
+}
+
+Result<std::string> Scans::Files(const SharedTable& table) {
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  NoteLake(*table, lake);
+  return FileRowsOf(lake.files);
+}
+
+Result<std::vector<Scans::Progress>> Scans::ProgressOf(const client::Table& table,
+                                                       const LakePart& lake) {
+  STROM_ASSIGN(const auto earliest,
+               client::ListOffsets(connection_, table, client::OffsetKind::kEarliest));
+  STROM_ASSIGN(const auto latest,
+               client::ListOffsets(connection_, table, client::OffsetKind::kLatest));
+  std::vector<Progress> all;
+  for (const auto& [bucket, end] : latest) {
+    Progress one{bucket, earliest.at(bucket), 0, end, {}};
+    if (const auto tiered = lake.offsets.find(bucket); tiered != lake.offsets.end())
+      one.lake = tiered->second;
+    const auto named = std::ranges::find(table.partitions, bucket.partition_id,
+                                         &std::pair<const std::string, model::PartitionId>::second);
+    if (named != table.partitions.end()) one.partition = named->first;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+Result<std::string> Scans::Lag(const SharedTable& table) {
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
+  std::vector<std::string> parts{
+      "SELECT NULL::VARCHAR AS partition, NULL::INTEGER AS bucket, NULL::BIGINT AS lake_offset, "
+      "NULL::BIGINT AS log_end_offset, NULL::BIGINT AS rows_behind WHERE false"};
+  for (const Progress& one : all) {
+    parts.push_back(fmt::format("SELECT {}, {}::INTEGER, {}::BIGINT, {}::BIGINT, {}::BIGINT",
+                                QuoteText(one.partition), one.bucket.bucket, one.lake, one.end,
+                                std::max<int64_t>(one.end - std::max(one.lake, one.earliest), 0)));
   }
   return JoinSelects(parts);
+}
+
+/// What the lake says of each bucket beside what the stream says, up to the offset that the lake
+/// has reached; of keys, those that did not change after it.
+Result<std::string> Scans::Verify(const SharedTable& table) {
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
+  const model::Schema& schema = table->info.descriptor.schema;
+  const bool keyed = table->info.descriptor.has_primary_key();
+  if (keyed) STROM_TRY(CheckKeysReadable(*table, lake));
+  for (const lake::DataFile& file : lake.files) {
+    if (DuckDbReads(file, schema)) continue;
+    return Err(ErrorCode::kUnsupported, "table {}: {} cannot be verified here: its format is {}",
+               table->info.path.ToString(), file.path, file.format);
+  }
+  VerifyQuery query(table->info.descriptor);
+  for (const Progress& one : all) {
+    const auto scan = [&](Scan of) {
+      return "strom_scan(" + QuoteText(AddScan(std::move(of))) + ")";
+    };
+    VerifyQuery::Bucket bucket{one.partition, one.bucket.bucket, one.earliest, {}, {}};
+    if (keyed) {
+      bucket.stream = scan({table, {}, {}, {one.bucket}});
+      if (one.lake < one.end)
+        bucket.later =
+            scan({table, {{one.bucket, std::max(one.lake, one.earliest), one.end}}, {}, {}});
+    } else if (one.earliest < one.lake) {
+      bucket.stream = scan({table, {{one.bucket, one.earliest, one.lake}}, {}, {}});
+    }
+    query.Add(std::move(bucket));
+  }
+  return query.Text(lake.files);
 }
 
 Result<std::optional<std::string>> Scans::Resolve(const model::TablePath& path) {
+  // What a name may end with, the longest first.
+  struct Face {
+    std::string_view suffix;
+    Result<std::string> (Scans::*query)(const SharedTable& table);
+  };
+  static constexpr Face kFaces[] = {{"$lake$snapshots", &Scans::Snapshots},
+                                    {"$lake$files", &Scans::Files},
+                                    {"$lake$lag", &Scans::Lag},
+                                    {"$lake$verify", &Scans::Verify},
+                                    {"$lake", &Scans::LakeOnly}};
   model::TablePath base = path;
-  const bool snapshots = path.table.ends_with(kSnapshotsSuffix);
-  const bool lake_only = path.table.ends_with(kLakeSuffix);
-  if (snapshots) base.table.resize(base.table.size() - kSnapshotsSuffix.size());
-  if (lake_only) base.table.resize(base.table.size() - kLakeSuffix.size());
+  const auto* const face = std::ranges::find_if(
+      kFaces, [&](const Face& one) { return path.table.ends_with(one.suffix); });
+  const bool of_lake = face != std::end(kFaces);
+  if (of_lake) base.table.resize(base.table.size() - face->suffix.size());
   if (!model::CheckName(base.table, "table", ErrorCode::kInvalidTable) ||
       !model::CheckName(base.database, "db", ErrorCode::kInvalidTable)) {
     return std::nullopt;  // a file, say
@@ -569,22 +501,18 @@ Result<std::optional<std::string>> Scans::Resolve(const model::TablePath& path) 
                  table.error().code == ErrorCode::kDatabaseNotExist))
     return std::nullopt;
   if (!table) return std::unexpected(table.error());
-  if ((snapshots || lake_only) && !(*table)->info.options.lake_enabled) {
+  if (of_lake && !(*table)->info.options.lake_enabled) {
     return Err(
         ErrorCode::kUnsupported,
         "table {} is not datalake enabled; ALTER TABLE {} SET ('table.datalake.enabled' = 'true')",
         base.ToString(), base.ToString());
   }
-  if (snapshots) {
-    STROM_ASSIGN(std::string query, Snapshots(**table));
-    return query;
-  }
-  if ((*table)->info.descriptor.has_primary_key()) {
-    STROM_ASSIGN(std::string query, lake_only ? LakeKeys(**table) : Keys(*table));
-    return query;
-  }
-  STROM_ASSIGN(std::string query, Union(*table, !lake_only));
-  return query;
+  const bool keyed = (*table)->info.descriptor.has_primary_key();
+  Result<std::string> query = of_lake ? (this->*face->query)(*table)
+                              : keyed ? Keys(*table)
+                                      : Union(*table, /*with_log=*/true);
+  if (!query) return std::unexpected(query.error());
+  return std::move(*query);
 }
 
 Result<Scans::Scan> Scans::Find(const std::string& id) const {

@@ -23,7 +23,8 @@ class Scans {
  public:
   explicit Scans(client::Connection& connection) : connection_(connection) {}
 
-  /// The query for "t", "t$lake" or "t$lake$snapshots"; nothing when the cluster has no such table.
+  /// The query for "t", "t$lake" and what else a table's lake is asked for ("t$lake$snapshots",
+  /// "$files", "$lag", "$verify"); nothing when the cluster has no such table.
   /// Errors: kNetwork, those of the server and the lake.
   Result<std::optional<std::string>> Resolve(const model::TablePath& path);
 
@@ -36,8 +37,9 @@ class Scans {
   void Clear();
 
  private:
+  using SharedTable = std::shared_ptr<const client::Table>;
   struct Scan {
-    std::shared_ptr<const client::Table> table;
+    SharedTable table;
     std::vector<client::LogReader::Range> ranges;  // of the log
     std::vector<std::string> files;                // or data files that DuckDB does not read
     std::vector<model::TableBucket> buckets;       // or all rows of key tables
@@ -52,9 +54,23 @@ class Scans {
   Result<std::string> Union(const std::shared_ptr<const client::Table>& table, bool with_log);
   /// Begins the report of a query that reads the lake part of a table.
   ScanReport& NoteLake(const client::Table& table, const LakePart& lake);
-  Result<std::string> LakeKeys(const client::Table& table);
   Result<std::string> Keys(const std::shared_ptr<const client::Table>& table);
-  Result<std::string> Snapshots(const client::Table& table);
+  Result<std::string> LakeOnly(const SharedTable& table);
+  Result<std::string> Snapshots(const SharedTable& table);
+  Result<std::string> Files(const SharedTable& table);
+  Result<std::string> Lag(const SharedTable& table);
+  Result<std::string> Verify(const SharedTable& table);
+  /// How far the lake is with one bucket.
+  struct Progress {
+    model::TableBucket bucket;
+    int64_t earliest = 0;
+    int64_t lake = 0;  // the first offset that it lacks
+    int64_t end = 0;
+    std::string partition;
+  };
+  Result<std::vector<Progress>> ProgressOf(const client::Table& table, const LakePart& lake);
+  /// Errors: kUnsupported.
+  static Status CheckKeysReadable(const client::Table& table, const LakePart& lake);
   std::string AddScan(Scan scan);
   Result<Scan> Find(const std::string& id) const;
   void AppendLakeQueries(const std::shared_ptr<const client::Table>& table, const LakePart& lake,

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import READERS, Server, java, sql, until
+from harness import READERS, STROM, Server, java, sql, until
 
 READ = """
 import json, sys
@@ -268,6 +268,50 @@ def test_a_changelog_that_was_cut_while_the_lake_was_off_is_made_good(tmp_path):
     assert by_key(rows, "dt", "id") == by_key(sql(server, "SELECT * FROM t")[0], "dt", "id")
     assert not any(row["dt"] == "d1" for row in rows), "a partition without rows is empty"
     assert java_rows(server, "t") == [len(rows)]
+    assert server.stop() == 0
+
+
+def strom_lake(server, *words, code=0):
+    done = subprocess.run([STROM, "lake", "--bootstrap", server.address, "-o", "json", *words], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout) if done.stdout else done.stderr
+
+
+@pytest.mark.parametrize("lake_format", ["iceberg", "paimon"])
+def test_strom_lake_tells_what_the_lake_has_and_that_it_is_all(tmp_path, lake_format):
+    server = Server(tmp_path, **{"datalake.format": lake_format})
+    sql(server, f"CREATE TABLE l (id BIGINT, s STRING, f DOUBLE, day DATE) WITH ('bucket.num' = '2', {LAKE})", "CREATE TABLE off (id BIGINT)",
+        f"CREATE TABLE k (id BIGINT, dt STRING, a ARRAY<INT>, PRIMARY KEY (id, dt) NOT ENFORCED) PARTITIONED BY (dt) WITH ('bucket.num' = '2', 'bucket.key' = 'id', {LAKE})")
+    for step in range(3):
+        sql(server, "INSERT INTO l SELECT i, 's' || i, i / 3, DATE '2025-01-01' + i::INT FROM range(1000) AS r(i)",
+            f"INSERT INTO k SELECT i, 'd' || i % 3, [i, {step}] FROM range({step * 100}, 600) AS r(i)", f"DELETE FROM k WHERE id % 7 = {step}")
+    wait_until_tiered(server, "l", 3000)
+    wait_for_lake(server, "k")
+    assert strom_lake(server, "status") == [{"table": "k", "lake": "on", "rows_behind": 0}, {"table": "l", "lake": "on", "rows_behind": 0}, {"table": "off", "lake": "off", "rows_behind": None}]
+    found = strom_lake(server, "verify", "l")
+    assert all(row["equal"] for row in found) and sum(row["lake_rows"] for row in found) == sum(row["stream_rows"] for row in found) == 3000
+    found = strom_lake(server, "verify", "k")
+    assert len(found) == 6 and all(row["equal"] for row in found)
+    assert sum(row["lake_rows"] for row in found) == sql(server, "SELECT count(*) AS n FROM k")[0][0]["n"]
+    # With the worker off, the lake stays behind, and what it has is still right.
+    strom_lake(server, "disable", "l")
+    assert "not datalake enabled" in strom_lake(server, "verify", "l", code=1)
+    sql(server, "INSERT INTO l VALUES (1, 'late', 0, NULL)")
+    strom_lake(server, "enable", "l")
+    wait_until_tiered(server, "l", 3001)
+    assert sum(row["log_end_offset"] for row in strom_lake(server, "lag", "l")) == 3001
+    assert sum(row["rows"] for row in strom_lake(server, "files", "l")) == 3001
+    assert len(strom_lake(server, "snapshots", "l")) >= 2
+    # A data file that somebody changed is found out, and in which bucket.
+    file = max(strom_lake(server, "files", "l"), key=lambda one: one["rows"])
+    changed = f"SELECT * REPLACE (CASE WHEN id = 500 THEN 'other' ELSE s END AS s) FROM read_parquet('{file['path']}')"
+    keep = ", field_ids {id: 1, s: 2, f: 3, day: 4, __bucket: 5, __offset: 6, __timestamp: 7}" if lake_format == "iceberg" else ""
+    sql(server, f"COPY ({changed}) TO '{tmp_path}/changed.parquet' (FORMAT parquet{keep})")
+    (tmp_path / "changed.parquet").replace(file["path"])
+    done = subprocess.run([STROM, "lake", "--bootstrap", server.address, "-o", "json", "verify", "l"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "differ" in done.stderr
+    assert [row["equal"] for row in json.loads(done.stdout)].count(False) == 1
+    assert "unknown verb" in strom_lake(server, "explode", code=2) and "wants one table" in strom_lake(server, "verify", code=2)
     assert server.stop() == 0
 
 

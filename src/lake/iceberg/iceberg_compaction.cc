@@ -20,7 +20,7 @@ using record::FromArrow;
 /// So many small files, or files of deletes, are worth a rewrite.
 constexpr size_t kManyFiles = 5;
 /// A file with this part of its rows gone is rewritten whatever its size.
-constexpr double kGoneRatio = 0.3;
+constexpr double kGoneRatio = 0.1;
 /// Files are merged while the next larger one is at most so many times what there is already: then
 /// a row is written again a logarithmic number of times.
 constexpr int64_t kSizeRatio = 2;

@@ -124,7 +124,6 @@ class IcebergTable final : public LakeTable {
       if (const auto gone = deletes.find(entry.partition); gone != deletes.end())
         file.deletes = gone->second;
       for (const Field& field : metadata.schema().fields) {
-        if (IsSystemColumn(field.name)) continue;
         file.columns.push_back(field.name);
         file.field_ids.push_back(field.id);
       }
