@@ -54,16 +54,16 @@ int Switch(sql::Session& session, const std::string& table, bool on, sql::RowSin
                             fmt::format("ALTER TABLE {} SET ('table.datalake.enabled' = '{}')",
                                         table, on ? "true" : "false"),
                             printer);
-  if (code == kDone) std::fprintf(stderr, "the lake of %s is %s\n", table.c_str(), on ? "on" : "off");
+  if (code == kDone)
+    std::fprintf(stderr, "the lake of %s is %s\n", table.c_str(), on ? "on" : "off");
   return code;
 }
 
 int Status(sql::Session& session, sql::RowSink& printer) {
   KeptRows tables;
   if (const int code = RunQuery(session, "SHOW TABLES", tables); code != kDone) return code;
-  printer.Begin({{"table", "VARCHAR", false},
-                 {"lake", "VARCHAR", false},
-                 {"rows_behind", "BIGINT", true}});
+  printer.Begin(
+      {{"table", "VARCHAR", false}, {"lake", "VARCHAR", false}, {"rows_behind", "BIGINT", true}});
   for (const auto& row : tables.rows()) {
     KeptRows lag;
     const auto report = session.Run(
@@ -90,8 +90,8 @@ int Verify(sql::Session& session, const std::string& table, sql::RowSink& printe
   }
   found.PrintTo(printer);
   if (equal) return kDone;
-  return Report(Error{ErrorCode::kCorrupt,
-                      "stream and lake of table " + table + " differ in the buckets that are not equal"});
+  return Report(Error{ErrorCode::kCorrupt, "stream and lake of table " + table +
+                                               " differ in the buckets that are not equal"});
 }
 
 }  // namespace
@@ -110,9 +110,10 @@ int RunLake(const std::vector<std::string>& words) {
   const char* const kOfTables[] = {"enable", "disable", "lag", "snapshots", "files", "verify"};
   const bool known = !of_table || std::ranges::find(kOfTables, verb) != std::end(kOfTables);
   if (!known || rest.size() != (of_table ? 2U : 1U)) {
-    return Report(Error{ErrorCode::kInvalidArgument,
-                        known ? "strom lake " + verb + (of_table ? " wants one table" : " wants no table")
-                              : "unknown verb '" + verb + "'; see strom lake --help"});
+    return Report(
+        Error{ErrorCode::kInvalidArgument,
+              known ? "strom lake " + verb + (of_table ? " wants one table" : " wants no table")
+                    : "unknown verb '" + verb + "'; see strom lake --help"});
   }
   auto printer = MakePrinter(arguments->Get("-o", "table"), stdout);
   if (!printer) return Report(printer.error());
@@ -121,7 +122,8 @@ int RunLake(const std::vector<std::string>& words) {
   sql::Session& session = **opened;
   KeptRows nothing;
   if (arguments->Has("--database")) {
-    const int code = RunQuery(session, "USE " + sql::QuoteName(arguments->Get("--database")), nothing);
+    const int code =
+        RunQuery(session, "USE " + sql::QuoteName(arguments->Get("--database")), nothing);
     if (code != kDone) return code;
   }
   if (!of_table) return Status(session, **printer);

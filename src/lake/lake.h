@@ -60,6 +60,13 @@ struct DataFile {
   std::vector<int32_t> field_ids;
   /// Files of positions (file_path, pos) that are no rows any more, of this file and of others.
   std::vector<std::string> deletes;
+  /// Files of keys whose rows are gone from data files of a lower sequence.
+  struct KeyDeletes {
+    std::string path;
+    int64_t sequence = 0;
+  };
+  std::vector<KeyDeletes> key_deletes;
+  int64_t sequence = 0;
   /// Of a primary key table: no other file has rows for its keys, and none of its rows deletes.
   bool merged = false;
 };

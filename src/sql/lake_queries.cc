@@ -1,6 +1,7 @@
 #include "sql/lake_queries.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/text.h"
@@ -74,9 +75,13 @@ std::string ReadParquet(const model::Schema& schema,
                         const std::vector<const lake::DataFile*>& files) {
   std::vector<std::string> paths;
   std::set<std::string> deletes;
+  std::map<std::string, int64_t> key_deletes;
+  std::vector<std::string> sequences;
   for (const lake::DataFile* file : files) {
     paths.push_back(file->path);
     deletes.insert(file->deletes.begin(), file->deletes.end());
+    for (const auto& keys : file->key_deletes) key_deletes[keys.path] = keys.sequence;
+    sequences.push_back(fmt::format("({}, {}::BIGINT)", QuoteText(file->path), file->sequence));
   }
   std::string options = "hive_partitioning = false";
   const lake::DataFile& any = *files.front();
@@ -87,13 +92,38 @@ std::string ReadParquet(const model::Schema& schema,
                                  QuoteText(TypeNameOf(schema, any.columns[i]))));
   }
   if (!fields.empty()) options += ", schema = MAP {" + Join(fields, ", ") + "}";
-  if (deletes.empty()) return "read_parquet(" + Listed(paths) + ", " + options + ")";
-  return "(SELECT * FROM read_parquet(" + Listed(paths) + ", " + options +
-         ", filename = '_file', file_row_number = true) AS f ANTI JOIN (SELECT "
-         "regexp_replace(file_path, '^file:(//)?', '') AS gone_from, pos AS gone_at FROM "
-         "read_parquet(" +
-         Listed({deletes.begin(), deletes.end()}) +
-         ")) AS d ON f._file = d.gone_from AND f.file_row_number = d.gone_at)";
+  if (deletes.empty() && key_deletes.empty())
+    return "read_parquet(" + Listed(paths) + ", " + options + ")";
+  std::string query = "(SELECT f.* FROM read_parquet(" + Listed(paths) + ", " + options +
+                      ", filename = '_file', file_row_number = true) AS f";
+  if (!key_deletes.empty()) {
+    query +=
+        " JOIN (VALUES " + Join(sequences, ", ") + ") AS q(_path, _sequence) ON f._file = q._path";
+  }
+  if (!deletes.empty()) {
+    query +=
+        " ANTI JOIN (SELECT regexp_replace(file_path, '^file:(//)?', '') AS gone_from, pos AS "
+        "gone_at FROM read_parquet(" +
+        Listed({deletes.begin(), deletes.end()}) +
+        ")) AS d ON f._file = d.gone_from AND f.file_row_number = d.gone_at";
+  }
+  if (!key_deletes.empty()) {
+    std::vector<std::string> keys;
+    std::vector<std::string> same;
+    for (const std::string& key : schema.primary_key) {
+      keys.push_back(QuoteName(key));
+      same.push_back("f." + keys.back() + " = e." + keys.back());
+    }
+    std::vector<std::string> parts;
+    for (const auto& [path, sequence] : key_deletes) {
+      parts.push_back(fmt::format("SELECT {}, {}::BIGINT AS _s FROM read_parquet({})",
+                                  Join(keys, ", "), sequence, QuoteText(path)));
+    }
+    query += " ANTI JOIN (SELECT " + Join(keys, ", ") + ", max(_s) AS _s FROM (" +
+             JoinSelects(parts) + ") GROUP BY ALL) AS e ON " + Join(same, " AND ") +
+             " AND q._sequence < e._s";
+  }
+  return query + ")";
 }
 
 }  // namespace
@@ -102,10 +132,9 @@ bool DuckDbReads(const lake::DataFile& file, const model::Schema& schema) {
   return file.format == "parquet" &&
          (!file.field_ids.empty() ||  // Iceberg has microseconds at most
           std::ranges::none_of(schema.columns, [](const model::Column& column) {
-           return column.type.root == model::TypeRoot::kTimestamp && column.type.precision > 6;
-         }));
+            return column.type.root == model::TypeRoot::kTimestamp && column.type.precision > 6;
+          }));
 }
-
 
 std::string RowsOfFiles(const model::Schema& schema, const std::vector<lake::DataFile>& files,
                         const std::vector<std::string>& more) {
@@ -223,27 +252,31 @@ std::string VerifyQuery::Text(const std::vector<lake::DataFile>& files) const {
   const std::string none =
       EmptySelect(schema).replace(0, 6, "SELECT NULL::VARCHAR AS _p, NULL::INTEGER AS _b, ");
   const auto all = [&](const std::vector<std::string>& parts) {
-    return parts.empty() ? "SELECT " + columns + ", _p, _b FROM (" + none + ")" : JoinSelects(parts);
+    return parts.empty() ? "SELECT " + columns + ", _p, _b FROM (" + none + ")"
+                         : JoinSelects(parts);
   };
   const bool keyed = table_.has_primary_key();
   std::vector<std::string> keys;
   for (const std::string& key : schema.primary_key)
     keys.push_back("r." + QuoteName(key) + " = l." + QuoteName(key));
-  const std::string unchanged =
-      !keyed || later.empty()
-          ? ""
-          : " ANTI JOIN (" + all(later) + ") AS l ON r._p = l._p AND r._b = l._b AND " +
-                Join(keys, " AND ");
+  const std::string unchanged = !keyed || later.empty()
+                                    ? ""
+                                    : " ANTI JOIN (" + all(later) +
+                                          ") AS l ON r._p = l._p AND r._b = l._b AND " +
+                                          Join(keys, " AND ");
   const std::vector<std::string> more{lake::kBucketColumn, lake::kOffsetColumn};
   const std::string lake_rows = keyed           ? RowsOfKeys(schema, files, more)
                                 : files.empty() ? EmptySelect(schema, more)
                                                 : RowsOfFiles(schema, files, more);
   const std::string sums = "count(*) AS n, sum(hash(" + columns + ")) AS h";
   return "WITH known AS (" + JoinSelects(known) + "), stream AS (SELECT _p, _b, " + sums +
-         " FROM (" + all(stream) + ") AS r" + unchanged + " GROUP BY ALL), lake AS (SELECT _p, _b, " +
-         sums + " FROM (SELECT f.*, " + name + " AS _p, " + lake::kBucketColumn + " AS _b FROM (" +
-         lake_rows + ") AS f) AS r" + unchanged +
-         (keyed ? "" : " SEMI JOIN known AS k ON r._p = k._p AND r._b = k._b AND r.__offset >= k._from") +
+         " FROM (" + all(stream) + ") AS r" + unchanged +
+         " GROUP BY ALL), lake AS (SELECT _p, _b, " + sums + " FROM (SELECT f.*, " + name +
+         " AS _p, " + lake::kBucketColumn + " AS _b FROM (" + lake_rows + ") AS f) AS r" +
+         unchanged +
+         (keyed
+              ? ""
+              : " SEMI JOIN known AS k ON r._p = k._p AND r._b = k._b AND r.__offset >= k._from") +
          " GROUP BY ALL) SELECT _p AS partition, _b AS bucket, coalesce(stream.n, 0) AS "
          "stream_rows, coalesce(lake.n, 0) AS lake_rows, stream_rows = lake_rows AND "
          "stream.h IS NOT DISTINCT FROM lake.h AS equal FROM known LEFT JOIN stream USING (_p, _b) "

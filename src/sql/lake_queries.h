@@ -41,8 +41,8 @@ class VerifyQuery {
     std::string partition;  // its name, empty without partitions
     int32_t bucket = 0;
     int64_t from_offset = 0;  // of a log table: rows of the lake before it are no longer in the log
-    std::string stream;       // a relation: what the stream has up to the lake's offset, or the keys
-    std::string later;        // of keys: changes that the lake lacks; either may be empty
+    std::string stream;  // a relation: what the stream has up to the lake's offset, or the keys
+    std::string later;   // of keys: changes that the lake lacks; either may be empty
   };
   void Add(Bucket bucket) { buckets_.push_back(std::move(bucket)); }
   /// Columns: partition, bucket, stream_rows, lake_rows, equal.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "lake/conventions.h"
@@ -99,14 +100,23 @@ class IcebergTable final : public LakeTable {
     }
     STROM_ASSIGN(const IcebergFiles::Live live, files_.LiveFiles(metadata, *snapshot));
     std::map<PartitionTuple, std::vector<std::string>> deletes;
+    std::map<PartitionTuple, std::vector<DataFile::KeyDeletes>> key_deletes;
     for (const FileEntry& entry : live.deletes) {
-      if (entry.content != Content::kPositionDeletes || entry.format != "PARQUET") {
+      const std::set<int64_t> fields(entry.equality_ids.begin(), entry.equality_ids.end());
+      const std::vector<int32_t>& ids = metadata.schema().identifier_ids;
+      const bool by_key = fields == std::set<int64_t>(ids.begin(), ids.end());
+      if (entry.format != "PARQUET" || (entry.content == Content::kEqualityDeletes && !by_key)) {
         return Err(ErrorCode::kUnsupported,
-                   "{}: snapshot {} has deletes by equality, which cannot be read here",
+                   "{}: snapshot {} has deletes by other columns than the key, or not in Parquet, "
+                   "which cannot be read here",
                    files_.location(), snapshot_id);
       }
       STROM_ASSIGN(std::string path, io::LocalPath(entry.path));
-      deletes[entry.partition].push_back(std::move(path));
+      if (entry.content == Content::kEqualityDeletes) {
+        key_deletes[entry.partition].push_back({std::move(path), entry.sequence.value_or(0)});
+      } else {
+        deletes[entry.partition].push_back(std::move(path));
+      }
     }
     std::vector<DataFile> files;
     for (const FileEntry& entry : live.data) {
@@ -123,6 +133,10 @@ class IcebergTable final : public LakeTable {
       file.merged = true;
       if (const auto gone = deletes.find(entry.partition); gone != deletes.end())
         file.deletes = gone->second;
+      file.sequence = entry.sequence.value_or(0);
+      for (const DataFile::KeyDeletes& keys : key_deletes[entry.partition]) {
+        if (keys.sequence > file.sequence) file.key_deletes.push_back(keys);
+      }
       for (const Field& field : metadata.schema().fields) {
         file.columns.push_back(field.name);
         file.field_ids.push_back(field.id);

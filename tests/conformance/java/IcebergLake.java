@@ -11,7 +11,8 @@ import org.apache.iceberg.parquet.Parquet;
 
 /**
  * Reads and changes lake tables with the Java Iceberg library. Usage: IcebergLake read WAREHOUSE TABLE... ("TABLE rows offsets" each) |
- * history WAREHOUSE TABLE (rows of each snapshot) | rewrite WAREHOUSE TABLE (all data files into one, with what is deleted left out) | expire WAREHOUSE TABLE.
+ * history WAREHOUSE TABLE (rows of each snapshot) | rewrite WAREHOUSE TABLE (all data files into one, with what is deleted left out) | expire WAREHOUSE TABLE |
+ * delete WAREHOUSE TABLE ID BUCKET (by equality).
  */
 public class IcebergLake {
     static List<Record> rows(TableScan scan, Table table) throws Exception {
@@ -71,6 +72,20 @@ public class IcebergLake {
                 deletes.forEach(rewrite::deleteFile);
                 rewrite.commit();
                 System.out.println(count);
+            } else if (args[0].equals("delete")) {  // WAREHOUSE TABLE ID BUCKET: the key is the first column
+                Schema key = new Schema(table.schema().columns().get(0));
+                PartitionData partition = new PartitionData(table.spec().partitionType());
+                partition.set(0, Integer.parseInt(args[4]));
+                OutputFile out = table.io().newOutputFile(table.locationProvider().newDataLocation(table.spec(), partition, "java-" + UUID.randomUUID() + ".parquet"));
+                org.apache.iceberg.deletes.EqualityDeleteWriter<Record> writer = Parquet.writeDeletes(out).forTable(table).rowSchema(key).withPartition(partition)
+                    .createWriterFunc(GenericParquetWriter::create).equalityFieldIds(List.of(key.columns().get(0).fieldId())).buildEqualityWriter();
+                try (writer) {
+                    GenericRecord record = GenericRecord.create(key);
+                    record.set(0, Long.parseLong(args[3]));
+                    writer.write(record);
+                }
+                table.newRowDelta().addDeletes(writer.toDeleteFile()).commit();
+                break;
             } else if (args[0].equals("expire")) {
                 table.expireSnapshots().expireOlderThan(System.currentTimeMillis()).retainLast(2).commit();
                 int left = 0;
