@@ -1,9 +1,13 @@
 """Closed segments in the remote directory: copied, read from there by every client, expired, and what a server that lost its own goes on from."""
+import asyncio
 import json
 import random
 import shutil
 import time
 
+import fluss
+
+from conftest import runner_on
 from harness import Raw, Server, compacted_batch, java, key_batch, sql, until, varint
 
 SETTINGS = {"log.segment.file-size": "64kb", "log.flush.offset.checkpoint-interval": "50ms", "remote.log.task-interval-duration": "50ms", "log.retention.check-interval": "100ms"}
@@ -74,7 +78,16 @@ def test_every_reader_finds_rows_that_are_only_remote(tmp_path):
         assert sorted(path.name for path in folder.iterdir()) == sorted(["0" * 20 + suffix for suffix in (".log", ".index", ".timeindex")] + [f"{end:020}.writer_snapshot"])
         assert (folder / ("0" * 20 + ".log")).stat().st_size == segments[0]["size_in_bytes"]
         assert Raw(server.port).list_offset(table, bucket, 0) == 0
-    check_ids(scan(server, "t"), 10_000)
+    records = scan(server, "t")
+    check_ids(records, 10_000)
+
+    async def last_rows(connection, _):
+        one = await connection.get_table(fluss.TablePath("fluss", "t"))
+        batches = one.new_scan().limit(4000).create_bucket_batch_scanner(fluss.TableBucket(table, 0)).to_arrow()
+        return (await batches if asyncio.iscoroutine(batches) or asyncio.isfuture(batches) else batches).column("id").to_pylist()
+
+    in_order = [int(r[3]) for r in sorted((r for r in records if r[0] == "0"), key=lambda r: int(r[1]))]
+    assert runner_on(server)(last_rows) == in_order[-4000:], "a limit reaches over the local log into the remote one"
     expected = [{"n": 10_000, "s": sum(range(10_000)), "k": 7}]
     count = "SELECT count(*) AS n, sum(id)::BIGINT AS s, count(DISTINCT v) AS k FROM t"
     assert sql(server, count)[0] == expected

@@ -179,15 +179,16 @@ void ListOffsets(Server& server, Call call) {
 
 namespace {
 
-Result<SharedBytes> LastRows(replica::Replica& replica, int32_t limit) {
-  const int64_t from = std::max(replica.start_offset(), replica.high_watermark() - limit);
-  if (from < replica.log().start_offset()) {
-    return Err(ErrorCode::kLogOffsetOutOfRange,
-               "the last {} rows of {} begin in its remote log, and {} of them are here; scan the "
-               "table instead",
-               limit, replica.log().bucket().ToString(),
-               replica.high_watermark() - replica.log().start_offset());
-  }
+/// The end of a log whose beginning is in the remote directory.
+struct RemoteRows {
+  std::string dir;
+  replica::RemoteLog log;
+  int64_t from = 0;
+  int64_t to = 0;  // here the local log begins
+};
+
+/// The rows of the local log from `from` on.
+Result<SharedBytes> LocalRows(replica::Replica& replica, int64_t from) {
   Bytes all;
   for (int64_t offset = from; offset < replica.high_watermark();) {
     constexpr int64_t kStep = 4 << 20;
@@ -206,6 +207,20 @@ Result<SharedBytes> LastRows(replica::Replica& replica, int32_t limit) {
   return SharedBytes::Own(std::move(all));
 }
 
+/// Puts the remote rows before those that are there. Waits for the disk.
+Status AddRemoteRows(io::FileSystem& files, const RemoteRows& remote,
+                     wire::LimitScanResponse& response) {
+  Bytes all;
+  STROM_TRY(replica::VisitRemoteLog(files, remote.dir, *remote.log, remote.from,
+                                    [&](const record::LogBatchView& batch) -> Status {
+                                      if (batch.base_offset() < remote.to) all += batch.bytes();
+                                      return {};
+                                    }));
+  all += response.records->view();
+  response.records = SharedBytes::Own(std::move(all));
+  return {};
+}
+
 Result<SharedBytes> FirstKeys(const kv::KvTablet& keys, int32_t limit) {
   record::ValueBatchBuilder batch;
   STROM_TRY(keys.Scan("", [&](ByteView, ByteView value) {
@@ -215,14 +230,25 @@ Result<SharedBytes> FirstKeys(const kv::KvTablet& keys, int32_t limit) {
   return SharedBytes::Own(batch.Build());
 }
 
-Status ScanSome(replica::ShardReplicas& shard, const model::TableBucket& bucket, int32_t limit,
-                wire::LimitScanResponse& response) {
+/// Answers from what is here; what is not, `remote` says.
+Status ScanSome(Server& server, replica::ShardReplicas& shard, const model::TableBucket& bucket,
+                int32_t limit, wire::LimitScanResponse& response,
+                std::optional<RemoteRows>& remote) {
   STROM_ASSIGN(const Here here, FindHere(shard, bucket));
   if (limit <= 0) return Err(ErrorCode::kInvalidConfig, "a limit of {} rows makes no sense", limit);
-  const kv::KvTablet* const keys = here.replica.kv();
-  response.is_log_table = keys == nullptr;
-  STROM_ASSIGN(response.records,
-               keys == nullptr ? LastRows(here.replica, limit) : FirstKeys(*keys, limit));
+  replica::Replica& replica = here.replica;
+  response.is_log_table = replica.kv() == nullptr;
+  if (replica.kv() != nullptr) {
+    STROM_ASSIGN(response.records, FirstKeys(*replica.kv(), limit));
+    return {};
+  }
+  const int64_t from = std::max(replica.start_offset(), replica.high_watermark() - limit);
+  const int64_t local = replica.log().start_offset();
+  if (from < local) {
+    remote = RemoteRows{server.replicas().RemoteLogDirOf(here.table, bucket), replica.remote(),
+                        from, local};
+  }
+  STROM_ASSIGN(response.records, LocalRows(replica, std::max(from, local)));
   return {};
 }
 
@@ -247,13 +273,27 @@ void LimitScan(Server& server, Call call) {
   const model::TableBucket bucket = BucketOf(request->table_id, *request);
   auto scan =
       std::make_shared<Pending<wire::LimitScanRequest>>(std::move(call), std::move(*request));
+  auto remote = std::make_shared<std::optional<RemoteRows>>();
+  const auto fail = [scan](const Error& error) {
+    scan->response = {};
+    SetError(scan->response, error);
+  };
   FanOut(
       server, home, {bucket},
-      [scan, bucket](replica::ShardReplicas& shard, const std::vector<size_t>&) {
-        const Status done = ScanSome(shard, bucket, scan->request.limit, scan->response);
-        if (!done) SetError(scan->response, done.error());
+      [&server, scan, bucket, remote, fail](replica::ShardReplicas& shard,
+                                            const std::vector<size_t>&) {
+        const Status done =
+            ScanSome(server, shard, bucket, scan->request.limit, scan->response, *remote);
+        if (!done) fail(done.error());
       },
-      [scan] { scan->Reply(); });
+      [&server, &home, scan, remote, fail] {
+        if (!*remote || scan->response.error_code) return scan->Reply();
+        server.replicas().InPool([&server, &home, scan, remote, fail] {
+          const Status done = AddRemoteRows(server.replicas().files(), **remote, scan->response);
+          if (!done) fail(done.error());
+          home.Post([scan] { scan->Reply(); });
+        });
+      });
 }
 
 void GetTableStats(Server& server, Call call) {
