@@ -1,7 +1,6 @@
 #include "kv/row_buffer.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/coding.h"
 
@@ -24,7 +23,7 @@ struct Keyed {
 
 uint64_t OrderOf(ByteView key) {
   char first[sizeof(uint64_t)] = {};
-  std::memcpy(first, key.data(), std::min(key.size(), sizeof first));
+  key.copy(first, sizeof first);
   return LoadBe<uint64_t>(first);
 }
 
@@ -91,7 +90,7 @@ Change& RowBuffer::ChangeOf(ByteView key, uint64_t hash) {
   if (size_ * 2 >= slots_.size()) Grow();
   auto* const change = new (Take(sizeof(Change) + key.size())) Change;
   change->key_bytes_ = static_cast<uint32_t>(key.size());
-  std::memcpy(reinterpret_cast<char*>(change + 1), key.data(), key.size());
+  key.copy(reinterpret_cast<char*>(change + 1), key.size());
   const size_t mask = slots_.size() - 1;
   size_t at = hash & mask;
   while (slots_[at].change != nullptr) at = (at + 1) & mask;
@@ -108,8 +107,8 @@ void RowBuffer::Put(ByteView key, uint64_t hash, ByteView head, ByteView tail) {
     change.room_ = Take(bytes);
     change.room_bytes_ = static_cast<uint32_t>(bytes);
   }
-  std::memcpy(change.room_, head.data(), head.size());
-  std::memcpy(change.room_ + head.size(), tail.data(), tail.size());
+  head.copy(change.room_, head.size());
+  tail.copy(change.room_ + head.size(), tail.size());
   change.value_bytes_ = static_cast<uint32_t>(bytes);
   change.gone_ = false;
 }
