@@ -16,7 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/conformance"))
-from harness import READERS, Process, Raw, Server, sql  # noqa: E402
+from harness import READERS, Process, Raw, Server, sql, until  # noqa: E402
 
 LOAD = str(ROOT / "build/release/bench_load")
 GIB = 1 << 30
@@ -244,8 +244,9 @@ def iceberg():
         put_and_tier("upserted", f"INSERT INTO upserted SELECT (id * 7919 + {step} * 104729) % {keys}, {step}, id / 3, 'text ' || (id % 1000) FROM range(10000) AS r(id)")
         sizes.append(newest("upserted").stat().st_size)
     spent = cpu(worker) - before
-    put_and_tier("fresh", GENERATE.format("fresh", 0, keys))
-    time.sleep(1)  # what is left of the last rounds
+    sql(server, "ALTER TABLE fresh SET ('table.datalake.enabled' = 'false')", GENERATE.format("fresh", 0, keys))
+    put_and_tier("fresh", "ALTER TABLE fresh SET ('table.datalake.enabled' = 'true')")
+    until(lambda: sql(server, "SELECT sum(rows_behind) AS n FROM upserted$lake$lag UNION ALL SELECT sum(rows_behind) FROM fresh$lake$lag") == [[{"n": 0}, {"n": 0}]], 60)
     worker.stop()
     many, fresh = read("upserted"), read("fresh")
     row(f"{rounds} rounds of 10,000 upserts among 1 M keys of Iceberg, compacted: read by pyiceberg",
