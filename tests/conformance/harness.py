@@ -125,6 +125,20 @@ def until(condition, seconds=30, what="the condition"):
         assert time.monotonic() < deadline, f"{what} did not come true in {seconds} s"
 
 
+def wait_until_tiered(server, table, rows):
+    until(lambda: sql(server, f"SELECT count(*) AS n FROM {table}$lake") == [[{"n": rows}]], what=f"{rows} rows in {table}$lake")
+
+
+def wait_for_lake(server, name):
+    """Until the lake alone says what the table says."""
+    everything = "count(*) AS n, sum(hash(*COLUMNS(*))) AS h"
+    until(lambda: sql(server, f"SELECT {everything} FROM {name}$lake") == sql(server, f"SELECT {everything} FROM {name}"), what="the lake catches up")
+
+
+def by_key(rows, *key):
+    return sorted(rows, key=lambda row: [row[column] for column in key])
+
+
 def total_size(folder, pattern):
     """Bytes of the files that match below `folder`; one that is removed meanwhile counts nothing."""
     size = 0

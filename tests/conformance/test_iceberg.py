@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import READERS, STROM, Server, java, sql, until
+from harness import READERS, STROM, Server, by_key, java, sql, until, wait_for_lake, wait_until_tiered
 
 READ = """
 import json, sys
@@ -47,26 +47,6 @@ def java_rows(server, *tables):
 
 def java_history(server, table):
     return [int(line.split()[1]) for line in java("IcebergLake", "history", str(server.cwd / "data/lake"), "fluss." + table).splitlines()]
-
-
-def wait_until_tiered(server, table, rows):
-    until(lambda: sql(server, f"SELECT count(*) AS n FROM {table}$lake") == [[{"n": rows}]], what=f"{rows} rows in {table}$lake")
-
-
-def wait_for_lake(server, name):
-    """Until the lake alone says what the table says."""
-    everything = "count(*) AS n, sum(hash(*COLUMNS(*))) AS h"
-    until(lambda: sql(server, f"SELECT {everything} FROM {name}$lake") == sql(server, f"SELECT {everything} FROM {name}"), what="the lake catches up")
-
-
-def by_key(rows, *key):
-    return sorted(rows, key=lambda row: [row[column] for column in key])
-
-
-def sql_fails(server, statement):
-    done = sql(server, statement, ok=False)
-    assert done.returncode != 0, done.stdout
-    return done.stderr
 
 
 @pytest.mark.parametrize("options", ["'bucket.num' = '3'", "'bucket.num' = '3', 'bucket.key' = 'id'"])
@@ -252,14 +232,14 @@ def test_foreign_tables_are_left_alone(tmp_path):
     wait_until_tiered(server, "t", 1)
     before = metadata_of(server, "t").read_text()
     sql(server, "DROP TABLE t")
-    assert "with rows exists" in sql_fails(server, f"CREATE TABLE t (id BIGINT, v STRING) WITH ('bucket.num' = '1', {LAKE})")
-    assert "v is string there, int here" in sql_fails(server, f"CREATE TABLE t (id BIGINT, v INT) WITH ('bucket.num' = '1', {LAKE})")
+    assert "with rows exists" in sql(server, f"CREATE TABLE t (id BIGINT, v STRING) WITH ('bucket.num' = '1', {LAKE})", ok=False).stderr
+    assert "v is string there, int here" in sql(server, f"CREATE TABLE t (id BIGINT, v INT) WITH ('bucket.num' = '1', {LAKE})", ok=False).stderr
     assert metadata_of(server, "t").read_text() == before
     assert sql(server, "SHOW TABLES")[0] == []
     for bad, text in {"(a INT, b INT, PRIMARY KEY (a, b) NOT ENFORCED) WITH ({})": "one bucket key at most", "(a FLOAT, PRIMARY KEY (a) NOT ENFORCED) WITH ({})": "",
                       "(a INT, b INT) PARTITIONED BY (b) WITH ({})": "partitioned by text", "(a INT) WITH ({}, 'iceberg.write.merge.mode' = 'copy-on-write')": "set by the system",
                       "(a INT) WITH ({}, 'iceberg.write.format.default' = 'orc')": "is not supported"}.items():
-        assert text in sql_fails(server, "CREATE TABLE bad " + bad.format(LAKE))
+        assert text in sql(server, "CREATE TABLE bad " + bad.format(LAKE), ok=False).stderr
     assert not (tmp_path / "data/lake/fluss/bad").exists()
     assert server.stop() == 0
 

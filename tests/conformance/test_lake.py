@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness import READERS, STROM, Process, Server, java, sql, until
+from harness import READERS, STROM, Process, Server, java, sql, until, wait_until_tiered
 
 READ = """
 import json, sys
@@ -29,10 +29,6 @@ def java_paimon(server, table):
     name, rows, offsets = java("ReadPaimon", str(server.cwd / "data/lake"), table).split()
     assert name == table
     return int(rows), int(offsets)
-
-
-def wait_until_tiered(server, table, rows):
-    until(lambda: sql(server, f"SELECT count(*) AS n FROM {table}$lake") == [[{"n": rows}]], what=f"{rows} rows in {table}$lake")
 
 
 LAKE = "'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s'"

@@ -7,7 +7,7 @@ import fluss
 import pytest
 
 from conftest import runner_on
-from harness import READERS, Process, Raw, Server, java, sql, until
+from harness import READERS, Process, Raw, Server, by_key, java, sql, until, wait_for_lake
 
 READ = """
 import sys, json
@@ -32,16 +32,6 @@ def pypaimon(server, *tables):
 def java_counts(server, *tables):
     lines = java("ReadPaimon", str(server.cwd / "data/lake"), *("fluss." + table for table in tables)).splitlines()
     return [int(line.split()[1]) for line in lines]
-
-
-def by_key(rows, *key):
-    return sorted(rows, key=lambda row: [row[column] for column in key])
-
-
-def wait_for_lake(server, name):
-    """Until the lake alone says what the table says."""
-    everything = "count(*) AS n, sum(hash(*COLUMNS(*))) AS h"
-    until(lambda: sql(server, f"SELECT {everything} FROM {name}$lake") == sql(server, f"SELECT {everything} FROM {name}"), what="the lake catches up")
 
 
 @pytest.fixture(scope="module")

@@ -85,6 +85,23 @@ Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(
   return converted;
 }
 
+Result<std::shared_ptr<arrow::RecordBatch>> InSchema(const arrow::RecordBatch& rows,
+                                                     const std::shared_ptr<arrow::Schema>& schema) {
+  arrow::ArrayVector columns;
+  for (const auto& field : schema->fields()) {
+    const auto column = rows.GetColumnByName(field->name());
+    if (column) {
+      STROM_ASSIGN(const auto data, ConvertColumn(column->data(), field->type()));
+      columns.push_back(arrow::MakeArray(data));
+      continue;
+    }
+    auto nulls = arrow::MakeArrayOfNull(field->type(), rows.num_rows());
+    STROM_TRY(FromArrow(nulls.status(), "missing column"));
+    columns.push_back(std::move(*nulls));
+  }
+  return arrow::RecordBatch::Make(schema, rows.num_rows(), std::move(columns));
+}
+
 Result<FileRows> FileRows::Make(const std::string& table, std::shared_ptr<arrow::Schema> file,
                                 const model::Schema& rows, int32_t bucket) {
   FileRows out(std::move(file), bucket);

@@ -15,6 +15,10 @@ namespace strom::lake {
 Result<std::shared_ptr<arrow::ArrayData>> ConvertColumn(
     const std::shared_ptr<arrow::ArrayData>& data, const std::shared_ptr<arrow::DataType>& type);
 
+/// Rows of a file, maybe of an older schema, as rows of `schema`: what they lack is null.
+Result<std::shared_ptr<arrow::RecordBatch>> InSchema(const arrow::RecordBatch& rows,
+                                                     const std::shared_ptr<arrow::Schema>& schema);
+
 /// Turns rows of the stream table into rows of the lake table: types as its files have them, and
 /// the system columns.
 class FileRows {

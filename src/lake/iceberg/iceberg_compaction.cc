@@ -1,5 +1,4 @@
 #include <arrow/array/builder_primitive.h>
-#include <arrow/array/util.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/compute/initialize.h>
 #include <arrow/datum.h>
@@ -120,24 +119,6 @@ class BucketCompaction {
       }
     }
     return open.writer ? close() : Status();
-  }
-
-  /// The columns of today's schema; those that the file lacks are null.
-  static Result<std::shared_ptr<arrow::RecordBatch>> InSchema(
-      const arrow::RecordBatch& batch, const std::shared_ptr<arrow::Schema>& schema) {
-    arrow::ArrayVector columns;
-    for (const auto& field : schema->fields()) {
-      const auto column = batch.GetColumnByName(field->name());
-      if (column) {
-        STROM_ASSIGN(const auto data, ConvertColumn(column->data(), field->type()));
-        columns.push_back(arrow::MakeArray(data));
-      } else {
-        auto nulls = arrow::MakeArrayOfNull(field->type(), batch.num_rows());
-        STROM_TRY(FromArrow(nulls.status(), "missing column"));
-        columns.push_back(*nulls);
-      }
-    }
-    return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(columns));
   }
 
   /// `batch` begins at `position` of the file.

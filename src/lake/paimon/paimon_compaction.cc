@@ -32,24 +32,6 @@ Result<std::unique_ptr<DataFileReader>> Read(const PaimonFiles& files, const Tab
   return ReadDataFiles(std::move(paths), columns.field_names());
 }
 
-/// Rows of a file, maybe of an older schema, as rows of the newest.
-Result<std::shared_ptr<arrow::RecordBatch>> InSchema(const arrow::RecordBatch& rows,
-                                                     const std::shared_ptr<arrow::Schema>& schema) {
-  arrow::ArrayVector columns;
-  for (const auto& field : schema->fields()) {
-    const auto column = rows.GetColumnByName(field->name());
-    if (column) {
-      STROM_ASSIGN(const auto data, ConvertColumn(column->data(), field->type()));
-      columns.push_back(arrow::MakeArray(data));
-      continue;
-    }
-    auto nulls = arrow::MakeArrayOfNull(field->type(), rows.num_rows());
-    STROM_TRY(FromArrow(nulls.status(), "missing column"));
-    columns.push_back(std::move(*nulls));
-  }
-  return arrow::RecordBatch::Make(schema, rows.num_rows(), std::move(columns));
-}
-
 /// Merges sorted runs into one, a stretch of keys at a time.
 ///
 /// The rows at hand are sorted together; up to the first place where a run's rows at hand end,
