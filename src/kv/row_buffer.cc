@@ -64,37 +64,41 @@ char* RowBuffer::Take(size_t bytes) {
   return std::exchange(free_, free_ + bytes);
 }
 
+/// The place of the first slot from that of `hash` on that is free or that `is_it` takes.
+template <class IsIt>
+size_t RowBuffer::Probe(const std::vector<Slot>& slots, uint64_t hash, IsIt is_it) {
+  const size_t mask = slots.size() - 1;
+  size_t at = hash & mask;
+  while (slots[at].change != nullptr && !is_it(slots[at])) at = (at + 1) & mask;
+  return at;
+}
+
+size_t RowBuffer::PlaceOf(ByteView key, uint64_t hash) const {
+  return Probe(slots_, hash,
+               [&](const Slot& slot) { return slot.hash == hash && slot.change->key() == key; });
+}
+
 void RowBuffer::Grow() {
   std::vector<Slot> slots(std::max(kFirstSlots, slots_.size() * 2));
-  const size_t mask = slots.size() - 1;
   for (const Slot& slot : slots_) {
     if (slot.change == nullptr) continue;
-    size_t at = slot.hash & mask;
-    while (slots[at].change != nullptr) at = (at + 1) & mask;
-    slots[at] = slot;
+    slots[Probe(slots, slot.hash, [](const Slot&) { return false; })] = slot;
   }
   slots_ = std::move(slots);
 }
 
 const Change* RowBuffer::Find(ByteView key, uint64_t hash) const {
-  if (slots_.empty()) return nullptr;
-  const size_t mask = slots_.size() - 1;
-  for (size_t at = hash & mask; slots_[at].change != nullptr; at = (at + 1) & mask) {
-    if (slots_[at].hash == hash && slots_[at].change->key() == key) return slots_[at].change;
-  }
-  return nullptr;
+  return slots_.empty() ? nullptr : slots_[PlaceOf(key, hash)].change;
 }
 
 Change& RowBuffer::ChangeOf(ByteView key, uint64_t hash) {
-  if (const Change* const known = Find(key, hash)) return const_cast<Change&>(*known);
   if (size_ * 2 >= slots_.size()) Grow();
+  Slot& slot = slots_[PlaceOf(key, hash)];
+  if (slot.change != nullptr) return *slot.change;
   auto* const change = new (Take(sizeof(Change) + key.size())) Change;
   change->key_bytes_ = static_cast<uint32_t>(key.size());
   key.copy(reinterpret_cast<char*>(change + 1), key.size());
-  const size_t mask = slots_.size() - 1;
-  size_t at = hash & mask;
-  while (slots_[at].change != nullptr) at = (at + 1) & mask;
-  slots_[at] = {hash, change};
+  slot = {hash, change};
   ++size_;
   unsorted_.push_back(change);
   return *change;

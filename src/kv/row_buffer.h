@@ -75,6 +75,10 @@ class RowBuffer {
     uint64_t hash = 0;
     Change* change = nullptr;
   };
+  template <class IsIt>
+  static size_t Probe(const std::vector<Slot>& slots, uint64_t hash, IsIt is_it);
+  /// Where a key is, or would be put.
+  size_t PlaceOf(ByteView key, uint64_t hash) const;
   /// The change of a key, made when there is none.
   Change& ChangeOf(ByteView key, uint64_t hash);
   void Grow();

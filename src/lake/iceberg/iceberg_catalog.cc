@@ -170,11 +170,11 @@ class IcebergCatalog final : public LakeCatalog {
   }
 
   Result<std::unique_ptr<LakeTable>> OpenTable(const TablePath& path) override {
-    STROM_ASSIGN(IcebergFiles table, IcebergFiles::Make(files_, LocationOf(path)));
-    STROM_ASSIGN(const auto version, table.Load());
+    STROM_ASSIGN(const IcebergFiles table, IcebergFiles::Make(files_, LocationOf(path)));
+    STROM_ASSIGN(auto version, table.Load());
     if (!version)
       return Err(ErrorCode::kNotFound, "there is no lake table in {}", table.location());
-    return OpenIcebergTable(std::move(table));
+    return OpenIcebergTable(std::make_shared<TableState>(table, std::move(*version)));
   }
 
  private:

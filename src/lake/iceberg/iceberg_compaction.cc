@@ -154,21 +154,18 @@ class BucketCompaction {
 
 }  // namespace
 
-Status PlanCompaction(const IcebergFiles& files, const IcebergFiles::Version& version,
-                      const std::function<Status()>& beat, Commit& commit, LakeFiles& added) {
+Status PlanCompaction(const std::shared_ptr<TableState>& table, const std::function<Status()>& beat,
+                      Commit& commit, LakeFiles& added) {
   STROM_TRY(FromArrow(arrow::compute::Initialize(), "take functions"));
-  const TableMetadata& metadata = version.metadata;
-  STROM_ASSIGN(const WriterOptions options, WriterOptionsOf(metadata));
-  STROM_ASSIGN(IcebergFiles::Live live, files.LiveFiles(metadata, *metadata.current()));
+  STROM_ASSIGN(const WriterOptions options, WriterOptionsOf(table->metadata()));
+  STROM_ASSIGN(const IcebergFiles::Live* const live, table->LiveFiles());
   std::map<PartitionTuple, Bucket> buckets;
-  for (FileEntry& entry : live.data) buckets[entry.partition].data.push_back(std::move(entry));
-  for (FileEntry& entry : live.deletes)
-    buckets[entry.partition].deletes.push_back(std::move(entry));
+  for (const FileEntry& entry : live->data) buckets[entry.partition].data.push_back(entry);
+  for (const FileEntry& entry : live->deletes) buckets[entry.partition].deletes.push_back(entry);
   for (auto& [partition, bucket] : buckets) {
     const auto* const number =
         partition.empty() ? nullptr : std::get_if<int64_t>(&partition.back());
-    BucketFiles bucket_files(files, metadata, options,
-                             number == nullptr ? 0 : static_cast<int32_t>(*number));
+    BucketFiles bucket_files(table, options, number == nullptr ? 0 : static_cast<int32_t>(*number));
     bucket_files.PlaceAt(partition);
     BucketCompaction compaction(std::move(bucket_files), std::move(bucket), beat);
     STROM_TRY(compaction.Run(commit.removed, added));

@@ -104,13 +104,23 @@ Result<IcebergFiles::Live> IcebergFiles::LiveFiles(const TableMetadata& metadata
 Result<std::string> IcebergFiles::WriteMetadata(const std::string& name, ByteView content) const {
   std::string path = location_ + "/metadata/" + name;
   STROM_ASSIGN(const std::string local, io::LocalPath(path));
-  STROM_TRY(files_->MakeDirectories(dir_ + "/metadata"));
   STROM_TRY(io::CreateFileExclusively(*files_, local, content));
   return path;
 }
 
 void IcebergFiles::Remove(const std::string& path) const {
   if (const auto local = io::LocalPath(path)) (void)files_->Remove(*local);
+}
+
+Result<const IcebergFiles::Live*> TableState::LiveFiles() {
+  if (!live_) {
+    IcebergFiles::Live live;
+    if (const Snapshot* const current = metadata().current()) {
+      STROM_ASSIGN(live, files_.LiveFiles(metadata(), *current));
+    }
+    live_ = std::move(live);
+  }
+  return &*live_;
 }
 
 }  // namespace strom::lake::iceberg

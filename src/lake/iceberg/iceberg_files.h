@@ -65,4 +65,25 @@ class IcebergFiles {
   std::string dir_;  // the same as a local path
 };
 
+/// One version of a table, shared by those who write on top of it. The live files of its newest
+/// snapshot are read when somebody first asks. One caller at a time.
+class TableState {
+ public:
+  TableState(IcebergFiles files, IcebergFiles::Version version)
+      : files_(std::move(files)), version_(std::move(version)) {}
+
+  const IcebergFiles& files() const { return files_; }
+  const TableMetadata& metadata() const { return version_.metadata; }
+  std::optional<int64_t> snapshot_id() const {
+    return metadata().current() == nullptr ? std::nullopt : std::optional(metadata().current()->id);
+  }
+  /// Errors: kIo, kCorrupt.
+  Result<const IcebergFiles::Live*> LiveFiles();
+
+ private:
+  const IcebergFiles files_;
+  const IcebergFiles::Version version_;
+  std::optional<IcebergFiles::Live> live_;
+};
+
 }  // namespace strom::lake::iceberg

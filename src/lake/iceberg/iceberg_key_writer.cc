@@ -135,20 +135,16 @@ class KeyWriter final : public LakeWriter {
   /// The bucket's data files, and which of their rows are gone already.
   Status ReadBucket() {
     known_ = true;
-    const TableMetadata& metadata = files_.metadata();
-    const Snapshot* const current = metadata.current();
-    if (current == nullptr) return {};
-    STROM_ASSIGN(IcebergFiles::Live live, files_.files().LiveFiles(metadata, *current));
-    const auto elsewhere = [&](const FileEntry& entry) {
-      return entry.partition != *files_.partition();
-    };
-    std::erase_if(live.data, elsewhere);
+    STROM_ASSIGN(const IcebergFiles::Live* const live, files_.table().LiveFiles());
+    for (const FileEntry& entry : live->data) {
+      if (entry.partition == files_.partition()) live_.push_back(entry.path);
+    }
     // Rows that deletes by equality name are named once more, which does no harm.
-    std::erase_if(live.deletes, [&](const FileEntry& entry) {
-      return elsewhere(entry) || entry.content != Content::kPositionDeletes;
+    std::vector<FileEntry> deletes;
+    std::ranges::copy_if(live->deletes, std::back_inserter(deletes), [&](const FileEntry& entry) {
+      return entry.partition == files_.partition() && entry.content == Content::kPositionDeletes;
     });
-    for (const FileEntry& entry : live.data) live_.push_back(entry.path);
-    STROM_ASSIGN(deleted_, ReadDeletes(live.deletes));
+    STROM_ASSIGN(deleted_, ReadDeletes(deletes));
     return {};
   }
 

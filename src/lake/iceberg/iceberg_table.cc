@@ -11,12 +11,13 @@ namespace {
 
 class IcebergTable final : public LakeTable {
  public:
-  explicit IcebergTable(IcebergFiles files) : files_(std::move(files)) {}
+  explicit IcebergTable(std::shared_ptr<TableState> newest)
+      : files_(newest->files()), state_(std::move(newest)) {}
 
   Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows,
                                                 int32_t bucket) override {
-    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
-    return OpenWriter(files_, version.metadata, rows, bucket);
+    if (!state_) STROM_TRY(Renew());
+    return OpenWriter(state_, rows, bucket);
   }
 
   Result<int64_t> Commit(const LakeChange& change, const std::string& offsets_path) override {
@@ -29,24 +30,30 @@ class IcebergTable final : public LakeTable {
       partition.emplace_back(int64_t{bucket.bucket});
       commit.replaced.insert(std::move(partition));
     }
+    std::set<std::optional<int64_t>> planned;
     for (const auto& file : change.files) {
       const auto& written = static_cast<const IcebergFile&>(*file);
       commit.added.push_back(written.entry);
       commit.referenced.insert(written.referenced.begin(), written.referenced.end());
+      if (!written.referenced.empty()) planned.insert(written.planned);
     }
+    // Files that all writers saw there need no second look if nobody committed since.
+    if (planned.size() == 1) commit.planned = *planned.begin();
+    state_.reset();
     return CommitFiles(files_, commit);
   }
 
   Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
                                          const std::function<Status()>& beat) override {
-    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
-    if (version.metadata.current() == nullptr) return std::nullopt;
+    STROM_TRY(Renew());
+    const auto state = std::exchange(state_, nullptr);
+    if (!state->snapshot_id()) return std::nullopt;
     iceberg::Commit commit;
     commit.offsets_path = offsets_path;
     commit.compaction = true;
-    commit.planned = version.metadata.current()->id;
+    commit.planned = state->snapshot_id();
     LakeFiles added;
-    const Status planned = PlanCompaction(files_, version, beat, commit, added);
+    const Status planned = PlanCompaction(state, beat, commit, added);
     if (planned && commit.removed.empty()) return std::nullopt;
     const Result<int64_t> id =
         planned ? CommitFiles(files_, commit) : std::unexpected(planned.error());
@@ -64,8 +71,8 @@ class IcebergTable final : public LakeTable {
   }
 
   Result<std::optional<OwnCommit>> OwnCommitAfter(std::optional<int64_t> registered) override {
-    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
-    const TableMetadata& metadata = version.metadata;
+    STROM_TRY(Renew());
+    const TableMetadata& metadata = state_->metadata();
     const Snapshot* newest = nullptr;
     for (const Snapshot& snapshot : metadata.snapshots()) {
       const auto user = snapshot.summary.find("commit-user");
@@ -92,8 +99,9 @@ class IcebergTable final : public LakeTable {
   }
 
   Result<std::vector<DataFile>> Plan(int64_t snapshot_id) override {
-    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
-    const TableMetadata& metadata = version.metadata;
+    // A snapshot never changes: any version that has it will do.
+    if (!state_ || state_->metadata().Find(snapshot_id) == nullptr) STROM_TRY(Renew());
+    const TableMetadata& metadata = state_->metadata();
     const Snapshot* const snapshot = metadata.Find(snapshot_id);
     if (snapshot == nullptr) {
       return Err(ErrorCode::kNotFound, "{}: snapshot {} is gone", files_.location(), snapshot_id);
@@ -147,9 +155,9 @@ class IcebergTable final : public LakeTable {
   }
 
   Result<std::vector<SnapshotInfo>> Snapshots() override {
-    STROM_ASSIGN(const IcebergFiles::Version version, Newest());
+    STROM_TRY(Renew());
     std::vector<SnapshotInfo> infos;
-    for (const Snapshot& snapshot : version.metadata.snapshots()) {
+    for (const Snapshot& snapshot : state_->metadata().snapshots()) {
       SnapshotInfo info;
       info.snapshot_id = snapshot.id;
       info.schema_id = snapshot.schema_id;
@@ -168,20 +176,23 @@ class IcebergTable final : public LakeTable {
   }
 
  private:
-  Result<IcebergFiles::Version> Newest() const {
+  /// Looks what is the newest version.
+  Status Renew() {
     STROM_ASSIGN(auto version, files_.Load());
     if (!version)
       return Err(ErrorCode::kNotFound, "there is no lake table in {}", files_.location());
-    return std::move(*version);
+    state_ = std::make_shared<TableState>(files_, std::move(*version));
+    return {};
   }
 
   const IcebergFiles files_;
+  std::shared_ptr<TableState> state_;  // what writers go by; null after a commit
 };
 
 }  // namespace
 
-std::unique_ptr<LakeTable> OpenIcebergTable(IcebergFiles files) {
-  return std::make_unique<IcebergTable>(std::move(files));
+std::unique_ptr<LakeTable> OpenIcebergTable(std::shared_ptr<TableState> newest) {
+  return std::make_unique<IcebergTable>(std::move(newest));
 }
 
 }  // namespace strom::lake::iceberg

@@ -7,7 +7,7 @@
 
 namespace strom::lake::iceberg {
 
-std::unique_ptr<LakeTable> OpenIcebergTable(IcebergFiles files);
+std::unique_ptr<LakeTable> OpenIcebergTable(std::shared_ptr<TableState> newest);
 
 /// What expiry keeps, by the table's properties. Errors: kInvalidConfig.
 struct Retention {
@@ -21,7 +21,7 @@ Result<int64_t> ExpireSnapshots(const IcebergFiles& files, int64_t registered, M
 /// Rewrites small files and those with many rows gone, bucket by bucket. Fills `commit` and
 /// `added`; leaves them empty when there is nothing to gain. Errors: those of `beat`, kIo,
 /// kCorrupt.
-Status PlanCompaction(const IcebergFiles& files, const IcebergFiles::Version& version,
-                      const std::function<Status()>& beat, Commit& commit, LakeFiles& added);
+Status PlanCompaction(const std::shared_ptr<TableState>& table, const std::function<Status()>& beat,
+                      Commit& commit, LakeFiles& added);
 
 }  // namespace strom::lake::iceberg

@@ -95,19 +95,14 @@ Result<WriterOptions> WriterOptionsOf(const TableMetadata& metadata) {
   return options;
 }
 
-BucketFiles::BucketFiles(IcebergFiles files, TableMetadata metadata, WriterOptions options,
-                         int32_t bucket)
-    : files_(std::move(files)),
-      metadata_(std::move(metadata)),
-      options_(std::move(options)),
-      bucket_(bucket),
-      uuid_(NewUuid()) {}
+BucketFiles::BucketFiles(std::shared_ptr<TableState> table, WriterOptions options, int32_t bucket)
+    : table_(std::move(table)), options_(std::move(options)), bucket_(bucket), uuid_(NewUuid()) {}
 
 Status BucketFiles::PlaceBy(const arrow::RecordBatch& rows) {
   if (partition_) return {};
   PartitionTuple partition;
-  for (const PartitionField& field : metadata_.spec().fields) {
-    const Field* const source = metadata_.schema().FindById(field.source_id);
+  for (const PartitionField& field : metadata().spec().fields) {
+    const Field* const source = metadata().schema().FindById(field.source_id);
     const bool is_bucket = field.transform.starts_with("bucket[") ||
                            (source != nullptr && source->name == kBucketColumn);
     if (is_bucket) {
@@ -117,7 +112,7 @@ Status BucketFiles::PlaceBy(const arrow::RecordBatch& rows) {
     const auto column = source == nullptr ? nullptr : rows.GetColumnByName(source->name);
     if (!column || field.transform != "identity" || column->type_id() != arrow::Type::STRING) {
       return Err(ErrorCode::kInvalidTable, "{}: rows cannot be put into the partition '{}'",
-                 files_.location(), field.name);
+                 files().location(), field.name);
     }
     const auto& texts = static_cast<const arrow::StringArray&>(*column);
     if (texts.IsNull(0)) {
@@ -131,14 +126,14 @@ Status BucketFiles::PlaceBy(const arrow::RecordBatch& rows) {
 }
 
 std::string BucketFiles::NextPath() {
-  return files_.DataPath(PartitionPath(metadata_.spec(), *partition_),
-                         fmt::format("{:05}-0-{}-{:05}.parquet", bucket_, uuid_, ++counter_));
+  return files().DataPath(PartitionPath(metadata().spec(), *partition_),
+                          fmt::format("{:05}-0-{}-{:05}.parquet", bucket_, uuid_, ++counter_));
 }
 
 Result<BucketFiles::Open> BucketFiles::OpenData() {
   Open open{NextPath(), nullptr};
   STROM_ASSIGN(const std::string local, io::LocalPath(open.path));
-  const Schema& schema = metadata_.schema();
+  const Schema& schema = metadata().schema();
   STROM_ASSIGN(open.writer,
                OpenDataFile(local, FileSchema(schema), StatsTypes(schema), options_.file));
   return open;
@@ -157,7 +152,7 @@ Result<std::unique_ptr<IcebergFile>> BucketFiles::FinishData(Open& open) const {
   const std::unique_ptr<DataFileWriter> writer = std::move(open.writer);
   STROM_ASSIGN(const FinishedFile finished, writer->Finish());
   FileEntry entry = EntryOf(open.path, finished);
-  const std::vector<Field>& fields = metadata_.schema().fields;
+  const std::vector<Field>& fields = metadata().schema().fields;
   for (size_t i = 0; i < finished.columns.size(); ++i) {
     if (!finished.columns[i]) continue;
     const ColumnStats& stats = *finished.columns[i];
@@ -208,18 +203,19 @@ Result<std::unique_ptr<IcebergFile>> BucketFiles::WriteDeletes(
   if (gone.front().first == gone.back().first) entry.referenced_data_file = gone.front().first;
   auto file = std::make_unique<IcebergFile>(std::move(entry));
   for (const auto& [data, position] : gone) file->referenced.insert(data);
+  file->planned = table_->snapshot_id();
   return file;
 }
 
-Result<std::unique_ptr<LakeWriter>> OpenWriter(const IcebergFiles& files,
-                                               const TableMetadata& metadata,
+Result<std::unique_ptr<LakeWriter>> OpenWriter(std::shared_ptr<TableState> table,
                                                const model::Schema& rows, int32_t bucket) {
+  const TableMetadata& metadata = table->metadata();
   STROM_ASSIGN(WriterOptions options, WriterOptionsOf(metadata));
-  STROM_ASSIGN(FileRows file_rows,
-               FileRows::Make(files.location(), FileSchema(metadata.schema()), rows, bucket));
-  BucketFiles data_files(files, metadata, std::move(options), bucket);
-  if (!metadata.schema().identifier_ids.empty())
-    return OpenKeyWriter(std::move(data_files), std::move(file_rows));
+  STROM_ASSIGN(FileRows file_rows, FileRows::Make(table->files().location(),
+                                                  FileSchema(metadata.schema()), rows, bucket));
+  const bool keyed = !metadata.schema().identifier_ids.empty();
+  BucketFiles data_files(std::move(table), std::move(options), bucket);
+  if (keyed) return OpenKeyWriter(std::move(data_files), std::move(file_rows));
   return std::make_unique<AppendWriter>(std::move(data_files), std::move(file_rows));
 }
 

@@ -31,15 +31,17 @@ class IcebergFile final : public LakeFile {
   const FileEntry entry;
   /// Of a file of deletes: the data files with those rows, but for those of the same round.
   std::set<std::string> referenced;
+  std::optional<int64_t> planned;  // the snapshot that had those
 };
 
 /// The files that one writer makes for a bucket: where they go, and what manifests say of them.
 class BucketFiles {
  public:
-  BucketFiles(IcebergFiles files, TableMetadata metadata, WriterOptions options, int32_t bucket);
+  BucketFiles(std::shared_ptr<TableState> table, WriterOptions options, int32_t bucket);
 
-  const IcebergFiles& files() const { return files_; }
-  const TableMetadata& metadata() const { return metadata_; }
+  TableState& table() { return *table_; }
+  const IcebergFiles& files() const { return table_->files(); }
+  const TableMetadata& metadata() const { return table_->metadata(); }
   const WriterOptions& options() const { return options_; }
   const std::optional<PartitionTuple>& partition() const { return partition_; }
 
@@ -63,8 +65,7 @@ class BucketFiles {
   std::string NextPath();
   FileEntry EntryOf(const std::string& path, const FinishedFile& finished) const;
 
-  const IcebergFiles files_;
-  const TableMetadata metadata_;
+  const std::shared_ptr<TableState> table_;
   const WriterOptions options_;
   const int32_t bucket_;
   const std::string uuid_;
@@ -73,8 +74,7 @@ class BucketFiles {
 };
 
 /// Errors: those of WriterOptionsOf and FileRows::Make.
-Result<std::unique_ptr<LakeWriter>> OpenWriter(const IcebergFiles& files,
-                                               const TableMetadata& metadata,
+Result<std::unique_ptr<LakeWriter>> OpenWriter(std::shared_ptr<TableState> table,
                                                const model::Schema& rows, int32_t bucket);
 /// The writer of a table with a primary key.
 Result<std::unique_ptr<LakeWriter>> OpenKeyWriter(BucketFiles files, FileRows rows);
