@@ -6,6 +6,12 @@
 
 namespace strom::client {
 
+std::string Table::PartitionName(const model::TableBucket& bucket) const {
+  const auto named = std::ranges::find(partitions, bucket.partition_id,
+                                       &std::pair<const std::string, model::PartitionId>::second);
+  return named == partitions.end() ? std::string() : named->first;
+}
+
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& bootstrap,
                                                      Options options) {
   std::unique_ptr<Connection> connection(new Connection(bootstrap, options));

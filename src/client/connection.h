@@ -21,6 +21,9 @@ struct Table {
   std::map<std::string, std::string>
       properties;  // as the server gives them, lake catalog options included
   std::map<std::string, model::PartitionId> partitions;  // by name
+
+  /// Of a bucket's partition; empty without one.
+  std::string PartitionName(const model::TableBucket& bucket) const;
 };
 
 /// A connection to a cluster: blocking calls, channels to servers opened at first use. One owner at

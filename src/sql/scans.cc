@@ -347,19 +347,13 @@ Result<std::string> Scans::Union(const std::shared_ptr<const client::Table>& tab
   if (with_log) {
     report.lake_only = false;
     report.note.reset();
-    STROM_ASSIGN(const auto earliest,
-                 client::ListOffsets(connection_, *table, client::OffsetKind::kEarliest));
-    STROM_ASSIGN(const auto latest,
-                 client::ListOffsets(connection_, *table, client::OffsetKind::kLatest));
+    STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
     std::vector<client::LogReader::Range> ranges;
-    for (const auto& [bucket, stop] : latest) {
-      const auto tiered = lake.offsets.find(bucket);
-      const int64_t start = tiered == lake.offsets.end()
-                                ? earliest.at(bucket)
-                                : std::max(tiered->second, earliest.at(bucket));
-      if (start >= stop) continue;
-      ranges.push_back({bucket, start, stop});
-      report.stream_rows += stop - start;
+    for (const Progress& one : all) {
+      const int64_t start = std::max(one.lake, one.earliest);
+      if (start >= one.end) continue;
+      ranges.push_back({one.bucket, start, one.end});
+      report.stream_rows += one.end - start;
     }
     if (!ranges.empty()) {
       parts.push_back("SELECT " + ColumnList(table->info.descriptor.schema) + " FROM strom_scan(" +
@@ -419,13 +413,10 @@ Result<std::vector<Scans::Progress>> Scans::ProgressOf(const client::Table& tabl
                client::ListOffsets(connection_, table, client::OffsetKind::kLatest));
   std::vector<Progress> all;
   for (const auto& [bucket, end] : latest) {
-    Progress one{bucket, earliest.at(bucket), 0, end, {}};
+    Progress one{bucket, earliest.at(bucket), 0, end};
     if (const auto tiered = lake.offsets.find(bucket); tiered != lake.offsets.end())
       one.lake = tiered->second;
-    const auto named = std::ranges::find(table.partitions, bucket.partition_id,
-                                         &std::pair<const std::string, model::PartitionId>::second);
-    if (named != table.partitions.end()) one.partition = named->first;
-    all.push_back(std::move(one));
+    all.push_back(one);
   }
   return all;
 }
@@ -438,7 +429,8 @@ Result<std::string> Scans::Lag(const SharedTable& table) {
       "NULL::BIGINT AS log_end_offset, NULL::BIGINT AS rows_behind WHERE false"};
   for (const Progress& one : all) {
     parts.push_back(fmt::format("SELECT {}, {}::INTEGER, {}::BIGINT, {}::BIGINT, {}::BIGINT",
-                                QuoteText(one.partition), one.bucket.bucket, one.lake, one.end,
+                                QuoteText(table->PartitionName(one.bucket)), one.bucket.bucket,
+                                one.lake, one.end,
                                 std::max<int64_t>(one.end - std::max(one.lake, one.earliest), 0)));
   }
   return JoinSelects(parts);
@@ -462,7 +454,8 @@ Result<std::string> Scans::Verify(const SharedTable& table) {
     const auto scan = [&](Scan of) {
       return "strom_scan(" + QuoteText(AddScan(std::move(of))) + ")";
     };
-    VerifyQuery::Bucket bucket{one.partition, one.bucket.bucket, one.earliest, {}, {}};
+    VerifyQuery::Bucket bucket{
+        table->PartitionName(one.bucket), one.bucket.bucket, one.earliest, {}, {}};
     if (keyed) {
       bucket.stream = scan({table, {}, {}, {one.bucket}});
       if (one.lake < one.end)

@@ -66,7 +66,6 @@ class Scans {
     int64_t earliest = 0;
     int64_t lake = 0;  // the first offset that it lacks
     int64_t end = 0;
-    std::string partition;
   };
   Result<std::vector<Progress>> ProgressOf(const client::Table& table, const LakePart& lake);
   /// Errors: kUnsupported.

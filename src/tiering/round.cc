@@ -159,13 +159,12 @@ Result<record::Row> Round::PartitionOf(const model::TableBucket& bucket) const {
   record::Row values;
   const model::TableDescriptor& descriptor = table_->info.descriptor;
   if (descriptor.partition_keys.empty()) return values;
-  const auto named = std::ranges::find(table_->partitions, bucket.partition_id,
-                                       &std::pair<const std::string, model::PartitionId>::second);
-  if (named == table_->partitions.end()) {
+  const std::string name = table_->PartitionName(bucket);
+  if (name.empty()) {
     return Err(ErrorCode::kPartitionNotExists, "tiering {}: the partition of {} is gone",
                path_.ToString(), bucket.ToString());
   }
-  const std::vector<std::string> texts = Split(named->first, '$');
+  const std::vector<std::string> texts = Split(name, '$');
   for (size_t i = 0; i < descriptor.partition_keys.size(); ++i) {
     const auto column = static_cast<size_t>(descriptor.schema.Find(descriptor.partition_keys[i]));
     STROM_ASSIGN(record::Value value,
