@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace strom::io {
@@ -44,6 +45,8 @@ class FileSystem {
   /// Errors: kNotFound.
   virtual Result<std::unique_ptr<File>> OpenForRead(const std::string& path) = 0;
   virtual Result<bool> Exists(const std::string& path) = 0;
+  /// When the file's content was last changed. Errors: kNotFound.
+  virtual Result<Millis> ModifiedAt(const std::string& path) = 0;
   /// Sorted by name. Errors: kNotFound.
   virtual Result<std::vector<Entry>> List(const std::string& path) = 0;
   /// Creates the folder and its parents; fine when it is there.
@@ -56,6 +59,8 @@ class FileSystem {
   /// Gives the contents of `from` the name `to` as well. Errors: kAlreadyExists when `to` exists;
   /// never overwrites.
   virtual Status LinkNew(const std::string& from, const std::string& to) = 0;
+  /// What is left of the file system of `path` for this process.
+  virtual Result<int64_t> FreeBytes(const std::string& path) = 0;
   /// Waits until the names in a folder are on the disk.
   virtual Status SyncDirectory(const std::string& path) = 0;
   /// Waits until everything that was written on the file system of `path`, names too, is on the

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -109,6 +110,12 @@ class LocalFileSystem final : public FileSystem {
     return IoError("look at", path);
   }
 
+  Result<Millis> ModifiedAt(const std::string& path) override {
+    struct stat facts;
+    if (::stat(path.c_str(), &facts) != 0) return IoError("look at", path);
+    return Millis{facts.st_mtim.tv_sec} * 1000 + facts.st_mtim.tv_nsec / 1'000'000;
+  }
+
   Result<std::vector<Entry>> List(const std::string& path) override {
     std::vector<Entry> entries;
     std::error_code fault;
@@ -145,6 +152,11 @@ class LocalFileSystem final : public FileSystem {
   Status LinkNew(const std::string& from, const std::string& to) override {
     if (::link(from.c_str(), to.c_str()) != 0) return IoError("create", to);
     return {};
+  }
+  Result<int64_t> FreeBytes(const std::string& path) override {
+    struct statvfs facts;
+    if (::statvfs(path.c_str(), &facts) != 0) return IoError("look at", path);
+    return static_cast<int64_t>(facts.f_bavail) * static_cast<int64_t>(facts.f_frsize);
   }
   Status SyncDirectory(const std::string& path) override { return SyncBy(::fsync, path); }
   Status SyncAll(const std::string& path) override { return SyncBy(::syncfs, path); }

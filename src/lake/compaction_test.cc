@@ -257,6 +257,33 @@ TEST_P(CompactionTest, AnInterruptedOneLeavesNoFile) {
   EXPECT_TRUE(table_->Compact("o", kNoBeat)->has_value());
 }
 
+TEST_P(CompactionTest, AWorkerThatWasReplacedCommitsNothing) {
+  std::mt19937 random(5);
+  Round(random, 100);
+  const int64_t before = offset_;
+  const auto replaced = std::move(*catalog_->OpenTable(path_));
+  for (LakeTable* const table : {replaced.get(), table_.get()})
+    ASSERT_THAT(table->OwnCommitAfter(std::nullopt), IsOk());
+
+  // Somebody else's commit is no matter, another worker's is.
+  const PaimonFiles files(io::LocalFiles(), catalog_->LocationOf(path_));
+  Snapshot foreign = *files.ReadSnapshot(newest_);
+  foreign.id = newest_ + 1;
+  foreign.commit_user = "somebody";
+  ASSERT_THAT(files.CreateSnapshot(foreign), IsOk());
+  EXPECT_THAT(replaced->Commit({}, "o" + std::to_string(before)), IsOk());
+  EXPECT_THAT(table_->Commit({}, "late"), IsError(ErrorCode::kFencedTieringEpoch));
+  const auto fenced = [&] { return table_->Compact("late", kNoBeat); };
+  for (int i = 0; i < 8; ++i) {
+    table_ = std::move(*catalog_->OpenTable(path_));
+    Round(random, 300);
+  }
+  ASSERT_THAT(table_->OwnCommitAfter(std::nullopt), IsOk());
+  ASSERT_THAT(catalog_->OpenTable(path_).value()->Commit({}, "o"), IsOk());
+  EXPECT_THAT(fenced(), IsError(ErrorCode::kFencedTieringEpoch));
+  EXPECT_EQ((*(*catalog_->OpenTable(path_))->OwnCommitAfter(std::nullopt))->offsets_path, "o");
+}
+
 INSTANTIATE_TEST_SUITE_P(Tables, CompactionTest, ::testing::Bool(),
                          [](const auto& kind) { return kind.param ? "WithKeys" : "Append"; });
 
@@ -396,6 +423,29 @@ TEST_F(ExpiryTest, AnInterruptedOneIsFinishedLater) {
   EXPECT_EQ(*Expire(), 7);
   EXPECT_EQ(Count("bucket-0"), 6U);
   ExpectWhole();
+}
+
+TEST_F(ExpiryTest, WhatKilledWritersLeftGoesAndNothingElse) {
+  Replace(6);
+  ASSERT_THAT(Expire(), IsOk());
+  const auto put = [&](const std::string& path) {
+    ASSERT_THAT(io::WriteFileAtomically(disk_, files_.dir() + "/" + path, "x"), IsOk());
+  };
+  const std::vector<std::string> orphans = {"bucket-0/data-of-nobody", "manifest/manifest-of-nobody",
+                                            "dt=1/bucket-3/data-x.parquet",
+                                            "manifest/.manifest-1.123.tmp"};
+  const std::vector<std::string> kept = {"bucket-0/" + current_ + ".index", "statistics/stat-1",
+                                         "README"};
+  for (const auto& path : orphans) put(path);
+  for (const auto& path : kept) put(path);
+  EXPECT_EQ(RemoveOrphans(files_, FaultyFileSystem::kModifiedAt).value(), 0) << "too young";
+  EXPECT_EQ(RemoveOrphans(files_, FaultyFileSystem::kModifiedAt + 1).value(), 4);
+  for (const auto& path : orphans) EXPECT_FALSE(*disk_.Exists(files_.dir() + "/" + path)) << path;
+  EXPECT_TRUE(*disk_.Exists(files_.dir() + "/" + kept[0]));
+  EXPECT_TRUE(*disk_.Exists(files_.dir() + "/" + kept[1]));
+  ExpectWhole();
+  put("branch/branch-b/snapshot/snapshot-1");
+  EXPECT_THAT(RemoveOrphans(files_, INT64_MAX), IsError(ErrorCode::kUnsupported));
 }
 
 TEST(Retention, OptionsAreReadAndChecked) {

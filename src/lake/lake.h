@@ -106,8 +106,9 @@ class LakeTable {
   virtual Result<std::unique_ptr<LakeWriter>> NewWriter(const model::Schema& rows,
                                                         int32_t bucket) = 0;
   /// Makes `change` one snapshot that names `offsets_path`; an empty change makes an empty one.
-  /// Returns its id. Errors: kConflict (gave up after losing the race too often), kOutcomeUnknown,
-  /// kIo.
+  /// Returns its id. Errors: kConflict (gave up after losing the race too often),
+  /// kFencedTieringEpoch (another tiering worker committed since OwnCommitAfter was asked),
+  /// kOutcomeUnknown, kIo. Compact likewise.
   virtual Result<int64_t> Commit(const LakeChange& change, const std::string& offsets_path) = 0;
   /// Rewrites small and overlapping files into fewer, as one more snapshot that names
   /// `offsets_path`; returns its id, or nothing when there was nothing to gain. `beat` is called
@@ -120,6 +121,12 @@ class LakeTable {
   /// kInvalidConfig.
   virtual Result<int64_t> ExpireSnapshots(int64_t registered, Millis now) = 0;
 
+  /// Removes files that no snapshot, branch or tag has any more or yet: what writers left that
+  /// were killed. Only such as were last changed before `before`, since younger ones may be of a
+  /// commit under way. Returns how many went. Errors: kIo, kCorrupt, kUnsupported (the table has
+  /// parts that are not understood, and nothing was removed).
+  virtual Result<int64_t> RemoveOrphans(Millis before) = 0;
+
   /// Removes files that will never be committed.
   virtual void Discard(const LakeFiles& files) = 0;
 
@@ -128,14 +135,22 @@ class LakeTable {
     int64_t snapshot_id = 0;
     std::string offsets_path;
   };
-  /// Nothing unless it is newer than the `registered` one. Errors: kCorrupt when it names no file,
-  /// or when it cannot be told which is newer.
+  /// Nothing unless it is newer than the `registered` one. From then on commits of this object
+  /// stand on what was found: a worker that was replaced and comes late commits nothing. Errors:
+  /// kCorrupt when it names no file, or when it cannot be told which is newer.
   virtual Result<std::optional<OwnCommit>> OwnCommitAfter(std::optional<int64_t> registered) = 0;
 
   /// The files of a snapshot. Errors: kNotFound when it is gone.
   virtual Result<std::vector<DataFile>> Plan(int64_t snapshot_id) = 0;
   /// Oldest first; empty before the first commit.
   virtual Result<std::vector<SnapshotInfo>> Snapshots() = 0;
+};
+
+/// One thing that a lake needs, and whether it is so.
+struct Check {
+  std::string what;  // "warehouse writable"
+  bool ok = false;
+  std::string detail;  // where, or what is wrong
 };
 
 /// The tables of one lake. Blocking; one caller at a time.
@@ -154,6 +169,8 @@ class LakeCatalog {
   virtual Status AddColumns(const model::TablePath& path, const model::TableDescriptor& after) = 0;
   /// Errors: kNotFound.
   virtual Result<std::unique_ptr<LakeTable>> OpenTable(const model::TablePath& path) = 0;
+  /// Looks whether tables can be made and written here; leaves everything as it was.
+  virtual std::vector<Check> Preflight() = 0;
   /// Where the table's files lie.
   virtual std::string LocationOf(const model::TablePath& path) const = 0;
 };

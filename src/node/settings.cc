@@ -205,11 +205,13 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
        {Kind{"paimon", "metastore", "filesystem"}, Kind{"iceberg", "type", "hadoop"}}) {
     if (ToLower(format->second) != kind.format) continue;
     const std::string scope = fmt::format("datalake.{}.", kind.format);
+    const auto& chosen =
+        settings.values.try_emplace(scope + kind.option, kind.file_system).first->second;
+    if (ToLower(chosen) != kind.file_system && ToLower(chosen) != "jdbc") continue;
     std::string& warehouse =
         settings.values.try_emplace(scope + "warehouse", settings.data_dir + "/lake").first->second;
     if (warehouse.find("://") == std::string::npos && !warehouse.starts_with("file:"))
       warehouse = fs::absolute(warehouse).lexically_normal().string();
-    settings.values.try_emplace(scope + kind.option, kind.file_system);
   }
   return settings;
 }

@@ -96,6 +96,11 @@ Result<bool> FaultyFileSystem::Exists(const std::string& path) {
   return files_.contains(path) || folders_.contains(path);
 }
 
+Result<Millis> FaultyFileSystem::ModifiedAt(const std::string& path) {
+  if (!files_.contains(path)) return Err(ErrorCode::kNotFound, "{} does not exist", path);
+  return kModifiedAt;
+}
+
 Result<std::vector<io::Entry>> FaultyFileSystem::List(const std::string& path) {
   std::map<std::string, bool> entries;
   const std::string prefix = path + "/";

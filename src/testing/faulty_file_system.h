@@ -15,6 +15,8 @@ namespace strom::testing {
 /// the last Sync of a file.
 class FaultyFileSystem final : public io::FileSystem {
  public:
+  static constexpr Millis kModifiedAt = 1'000'000;
+
   FaultyFileSystem();
   ~FaultyFileSystem() override;
 
@@ -32,12 +34,15 @@ class FaultyFileSystem final : public io::FileSystem {
   Result<std::unique_ptr<io::File>> OpenForAppend(const std::string& path) override;
   Result<std::unique_ptr<io::File>> OpenForRead(const std::string& path) override;
   Result<bool> Exists(const std::string& path) override;
+  /// The same for every file: kModifiedAt.
+  Result<Millis> ModifiedAt(const std::string& path) override;
   Result<std::vector<io::Entry>> List(const std::string& path) override;
   Status MakeDirectories(const std::string& path) override;
   Status Remove(const std::string& path) override;
   Status RemoveTree(const std::string& path) override;
   Status Replace(const std::string& from, const std::string& to) override;
   Status LinkNew(const std::string& from, const std::string& to) override;
+  Result<int64_t> FreeBytes(const std::string&) override { return int64_t{1} << 40; }
   Status SyncDirectory(const std::string& path) override;
   Status SyncAll(const std::string& path) override;
 

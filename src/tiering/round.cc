@@ -197,9 +197,14 @@ Result<Round::Committed> Round::CommitRound(lake::LakeTable& lake, const lake::L
   STROM_TRY(client::ErrorIn(prepared.prepare_lake_table_resp[0]));
   const std::string offsets_path =
       prepared.prepare_lake_table_resp[0].lake_table_offsets_path.value_or("");
-  STROM_ASSIGN(const int64_t snapshot_id, lake.Commit(change, offsets_path));
-  STROM_TRY(Register(snapshot_id, offsets_path, reached));
-  return Committed{snapshot_id, offsets_path};
+  const auto snapshot_id = lake.Commit(change, offsets_path);
+  if (!snapshot_id) {
+    // Of a commit whose outcome is not known nothing may go; the next round finds out.
+    if (snapshot_id.error().code != ErrorCode::kOutcomeUnknown) lake.Discard(change.files);
+    return std::unexpected(snapshot_id.error());
+  }
+  STROM_TRY(Register(*snapshot_id, offsets_path, reached));
+  return Committed{*snapshot_id, offsets_path};
 }
 
 Status Round::Maintain(lake::LakeTable& lake, Committed committed, const Offsets& reached) {

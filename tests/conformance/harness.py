@@ -101,8 +101,8 @@ def sql(server, *statements, output="json", ok=True):
     return results
 
 
-def java(program, *words):
-    """What a program of tests/conformance/java prints; compiled once a run."""
+def _java_command(program, *words):
+    """Runs a program of tests/conformance/java; compiled once a run."""
     classes = pathlib.Path(tempfile.gettempdir()) / f"strom-java-{os.getpid()}"
     libraries = f"{ROOT}/.deps/java/lib/*"
     if not (classes / f"{program}.class").exists():
@@ -111,9 +111,21 @@ def java(program, *words):
         assert compiled.returncode == 0, compiled.stderr
         atexit.register(shutil.rmtree, classes, ignore_errors=True)
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.nio", "java.lang")]
-    done = subprocess.run(["java", *opens, "-cp", f"{libraries}:{classes}", program, *words], capture_output=True, text=True, timeout=180)
+    return ["java", *opens, "-cp", f"{libraries}:{classes}", program, *words]
+
+
+def java(program, *words):
+    """What a program of tests/conformance/java prints."""
+    done = subprocess.run(_java_command(program, *words), capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def java_process(program, *words):
+    """A program of tests/conformance/java that serves until its standard input is closed."""
+    process = subprocess.Popen(_java_command(program, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    atexit.register(process.kill)
+    return process
 
 
 def until(condition, seconds=30, what="the condition"):

@@ -103,20 +103,21 @@ std::string Difference(const TableMetadata& existing, const TableMetadata& expec
 
 class IcebergCatalog final : public LakeCatalog {
  public:
-  IcebergCatalog(io::FileSystem& files, std::string warehouse)
-      : files_(files), warehouse_(std::move(warehouse)) {}
+  IcebergCatalog(io::FileSystem& files, std::unique_ptr<VersionCatalog> catalog)
+      : files_(files), catalog_(std::move(catalog)) {}
 
   std::string LocationOf(const TablePath& path) const override {
-    return fmt::format("{}/{}/{}", warehouse_, path.database, path.table);
+    return catalog_->LocationOf(path);
   }
 
   Status CreateTable(const TablePath& path, const model::TableDescriptor& descriptor,
                      bool may_have_rows) override {
     STROM_ASSIGN(const TableMetadata expected, MetadataFor(LocationOf(path), descriptor));
-    STROM_ASSIGN(const IcebergFiles table, IcebergFiles::Make(files_, LocationOf(path)));
-    STROM_ASSIGN(const auto existing, table.Load());
+    const auto versions = catalog_->VersionsOf(path);
+    STROM_ASSIGN(const auto existing, versions->Load());
     if (!existing) {
-      const Status created = table.Create(1, expected);
+      STROM_TRY(catalog_->MakeNamespace(path.database));
+      const Status created = versions->Create(expected);
       if (!created && created.error().code == ErrorCode::kAlreadyExists)
         return CreateTable(path, descriptor, may_have_rows);
       return created;
@@ -126,79 +127,98 @@ class IcebergCatalog final : public LakeCatalog {
       return Err(ErrorCode::kLakeTableAlreadyExist,
                  "an Iceberg table {} that differs exists in {}: {}; it has ({}). Nothing was "
                  "created; drop it there or use another name",
-                 path.ToString(), table.location(), difference, Columns(there.schema()));
+                 path.ToString(), there.location(), difference, Columns(there.schema()));
     }
     if (there.current() != nullptr && !may_have_rows) {
       return Err(ErrorCode::kLakeTableAlreadyExist,
                  "an Iceberg table {} with rows exists in {}. Nothing was created; drop it there "
                  "or use another name",
-                 path.ToString(), table.location());
+                 path.ToString(), there.location());
     }
     return {};
   }
 
   Status AddColumns(const TablePath& path, const model::TableDescriptor& after) override {
-    STROM_ASSIGN(const IcebergFiles table, IcebergFiles::Make(files_, LocationOf(path)));
     STROM_ASSIGN(const TableMetadata expected, MetadataFor(LocationOf(path), after));
+    const auto versions = catalog_->VersionsOf(path);
     while (true) {
-      STROM_ASSIGN(const auto existing, table.Load());
+      STROM_ASSIGN(const auto existing, versions->Load());
       if (!existing)
-        return Err(ErrorCode::kNotFound, "the lake table {} is gone", table.location());
+        return Err(ErrorCode::kNotFound, "the lake table {} is gone", path.ToString());
       const TableMetadata& there = existing->metadata;
       if (Difference(there, expected).empty())
         return {};  // done before, by an attempt that broke off later
-      Schema next = there.schema();
+      SetSchema change{there.schema()};
       int32_t last_id = there.last_column_id();
       for (const model::Column& column : after.schema.columns) {
-        if (next.Find(column.name) != nullptr) continue;
+        if (change.schema.Find(column.name) != nullptr) continue;
         Field field{++last_id, column.name, !column.type.nullable, {}, column.comment.value_or("")};
         STROM_ASSIGN(field.type, TypeFor(column.type, last_id));
         // Before the system columns, which stay last.
-        next.fields.insert(std::ranges::find(next.fields, kBucketColumn, &Field::name),
-                           std::move(field));
+        std::vector<Field>& fields = change.schema.fields;
+        fields.insert(std::ranges::find(fields, kBucketColumn, &Field::name), std::move(field));
       }
       STROM_ASSIGN(const TableMetadata changed,
-                   there.WithSchema(next, existing->path, SystemClock().Now()));
+                   there.With(change, existing->path, SystemClock().Now()));
       if (const std::string difference = Difference(changed, expected); !difference.empty()) {
         return Err(ErrorCode::kLakeTableAlreadyExist,
-                   "the lake table {} was changed by somebody else: {}", table.location(),
+                   "the lake table {} was changed by somebody else: {}", there.location(),
                    difference);
       }
-      const Status created = table.Create(existing->number + 1, changed);
-      if (created || created.error().code != ErrorCode::kAlreadyExists) return created;
+      const Status committed = versions->Commit(*existing, change);
+      if (committed || committed.error().code != ErrorCode::kAlreadyExists) return committed;
     }
   }
 
   Result<std::unique_ptr<LakeTable>> OpenTable(const TablePath& path) override {
-    STROM_ASSIGN(const IcebergFiles table, IcebergFiles::Make(files_, LocationOf(path)));
-    STROM_ASSIGN(auto version, table.Load());
-    if (!version)
-      return Err(ErrorCode::kNotFound, "there is no lake table in {}", table.location());
+    auto versions = catalog_->VersionsOf(path);
+    STROM_ASSIGN(auto version, versions->Load());
+    if (!version) {
+      return Err(ErrorCode::kNotFound, "there is no lake table in {}",
+                 catalog_->LocationOf(path));
+    }
+    const std::string location = version->metadata.location();
+    STROM_ASSIGN(const IcebergFiles table,
+                 IcebergFiles::Make(files_, std::move(versions), location));
     return OpenIcebergTable(std::make_shared<TableState>(table, std::move(*version)));
   }
 
+  std::vector<Check> Preflight() override { return catalog_->Preflight(); }
+
  private:
   io::FileSystem& files_;
-  const std::string warehouse_;
+  const std::unique_ptr<VersionCatalog> catalog_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<LakeCatalog>> OpenIcebergCatalog(const CatalogOptions& options) {
-  const auto type = options.find("type");
-  if (options.contains("catalog-impl") ||
-      (type != options.end() && ToLower(type->second) != "hadoop")) {
+  const auto given = [&](const char* key) {
+    const auto it = options.find(key);
+    return it == options.end() ? std::string() : it->second;
+  };
+  const std::string kind = options.contains("catalog-impl") ? given("catalog-impl")
+                           : options.contains("type")       ? ToLower(given("type"))
+                                                            : "hadoop";
+  io::FileSystem& files = io::LocalFiles();
+  std::unique_ptr<VersionCatalog> catalog;
+  if (kind == "rest") {
+    STROM_ASSIGN(catalog, OpenRestCatalog(options));
+  } else if (kind == "jdbc") {
+    STROM_ASSIGN(catalog, OpenSqlCatalog(files, options));
+  } else if (kind == "hadoop") {
+    std::string root = given("warehouse");
+    if (root.empty())
+      return Err(ErrorCode::kInvalidConfig, "datalake.iceberg.warehouse is not set");
+    while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+    STROM_ASSIGN(catalog, OpenFolderCatalog(files, std::move(root)));
+  } else {
     return Err(ErrorCode::kUnsupported,
-               "Iceberg catalogs of the type '{}' are not supported by this version; use hadoop",
-               type == options.end() ? options.at("catalog-impl") : type->second);
+               "Iceberg catalogs of the type '{}' are not supported by this version; use hadoop, "
+               "rest or jdbc",
+               kind);
   }
-  const auto warehouse = options.find("warehouse");
-  if (warehouse == options.end() || warehouse->second.empty())
-    return Err(ErrorCode::kInvalidConfig, "datalake.iceberg.warehouse is not set");
-  STROM_TRY(io::LocalPath(warehouse->second));
-  std::string root = warehouse->second;
-  while (root.size() > 1 && root.ends_with('/')) root.pop_back();
-  return std::make_unique<IcebergCatalog>(io::LocalFiles(), std::move(root));
+  return std::make_unique<IcebergCatalog>(files, std::move(catalog));
 }
 
 }  // namespace strom::lake::iceberg

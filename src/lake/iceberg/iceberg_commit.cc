@@ -21,7 +21,7 @@ int64_t NewSnapshotId() {
 /// One try to commit on top of one version; what it wrote is removed unless it succeeds.
 class Attempt {
  public:
-  Attempt(const IcebergFiles& files, const IcebergFiles::Version& base, const Commit& commit)
+  Attempt(const IcebergFiles& files, const Version& base, const Commit& commit)
       : files_(files), base_(base), commit_(commit) {
     const TableMetadata& metadata = base.metadata;
     snapshot_.id = NewSnapshotId();
@@ -53,8 +53,7 @@ class Attempt {
   }
 
   Status Publish() {
-    STROM_ASSIGN(const TableMetadata next, base_.metadata.WithSnapshot(snapshot_, base_.path));
-    return files_.Create(base_.number + 1, next);
+    return files_.versions().Commit(base_, AddSnapshot{snapshot_});
   }
   int64_t snapshot_id() const { return snapshot_.id; }
 
@@ -223,7 +222,7 @@ class Attempt {
   }
 
   const IcebergFiles& files_;
-  const IcebergFiles::Version& base_;
+  const Version& base_;
   const Commit& commit_;
   const std::string uuid_ = NewUuid();
   Snapshot snapshot_;
@@ -237,16 +236,31 @@ class Attempt {
 
 }  // namespace
 
+const Snapshot* NewestOwn(const TableMetadata& metadata) {
+  const Snapshot* newest = nullptr;
+  for (const Snapshot& snapshot : metadata.snapshots()) {
+    const auto user = snapshot.summary.find("commit-user");
+    if (user == snapshot.summary.end() || user->second != kCommitUser) continue;
+    if (newest == nullptr || newest->sequence < snapshot.sequence) newest = &snapshot;
+  }
+  return newest;
+}
+
 Result<int64_t> CommitFiles(const IcebergFiles& files, const Commit& commit) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     STROM_ASSIGN(const auto base, files.Load());
-    if (!base) return Err(ErrorCode::kNotFound, "the lake table {} is gone", files.location());
-    const Snapshot* const current = base->metadata.current();
+    const Snapshot* const current = base.metadata.current();
+    const Snapshot* const own = NewestOwn(base.metadata);
+    if (commit.own_before && own != nullptr && own->id != *commit.own_before) {
+      return Err(ErrorCode::kFencedTieringEpoch,
+                 "{}: another tiering worker committed snapshot {} in the meantime",
+                 files.location(), own->id);
+    }
     if (commit.compaction && commit.planned != (current == nullptr ? -1 : current->id)) {
       return Err(ErrorCode::kConflict, "{}: somebody else committed during the compaction",
                  files.location());
     }
-    Attempt one(files, *base, commit);
+    Attempt one(files, base, commit);
     if (const Status prepared = one.Prepare(); !prepared) {
       one.Undo();
       return std::unexpected(prepared.error());

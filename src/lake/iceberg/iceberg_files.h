@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,32 +10,25 @@
 #include "io/file_system.h"
 #include "lake/iceberg/iceberg_manifest.h"
 #include "lake/iceberg/iceberg_metadata.h"
+#include "lake/iceberg/iceberg_versions.h"
 
 namespace strom::lake::iceberg {
 
-/// The folder of one table in a catalog of the file system kind: versions of its metadata, its
-/// manifests and where its data files go.
+/// One table: the versions of its metadata, its manifests and where its data files go.
 ///
-/// metadata/v<N>.metadata.json, of which exactly one committer makes each N; version-hint.text says
-/// how far it got at least. Paths inside documents begin with the table's location as the warehouse
-/// was given, and are compared as text.
+/// Paths inside documents begin with the table's location as its catalog has it, and are compared
+/// as text.
 class IcebergFiles {
  public:
   /// `location`: of the table, a local path or a file: URI. Errors: kUnsupported for other schemes.
-  static Result<IcebergFiles> Make(io::FileSystem& files, std::string location);
+  static Result<IcebergFiles> Make(io::FileSystem& files, std::shared_ptr<TableVersions> versions,
+                                   std::string location);
 
   const std::string& location() const { return location_; }
   io::FileSystem& files() const { return *files_; }
-
-  struct Version {
-    int64_t number = 0;
-    std::string path;  // of the metadata file
-    TableMetadata metadata;
-  };
-  /// The newest, or nothing when there is no table. Errors: kIo, kCorrupt, kUnsupported.
-  Result<std::optional<Version>> Load() const;
-  /// Makes version `number`. Errors: kAlreadyExists when somebody else was first; kOutcomeUnknown.
-  Status Create(int64_t number, const TableMetadata& metadata) const;
+  TableVersions& versions() const { return *versions_; }
+  /// The newest version. Errors: kNotFound when the table is gone, those of TableVersions.
+  Result<Version> Load() const;
 
   Result<std::vector<ManifestFile>> ReadList(const Snapshot& snapshot) const;
   Result<std::vector<FileEntry>> ReadManifest(const TableMetadata& metadata,
@@ -55,21 +49,20 @@ class IcebergFiles {
   void Remove(const std::string& path) const;
 
  private:
-  IcebergFiles(io::FileSystem& files, std::string location, std::string dir)
-      : files_(&files), location_(std::move(location)), dir_(std::move(dir)) {}
-  std::string VersionPath(int64_t number) const;
+  IcebergFiles(io::FileSystem& files, std::shared_ptr<TableVersions> versions, std::string location)
+      : files_(&files), versions_(std::move(versions)), location_(std::move(location)) {}
   Result<Bytes> Read(const std::string& path) const;
 
   io::FileSystem* files_;
+  std::shared_ptr<TableVersions> versions_;
   std::string location_;
-  std::string dir_;  // the same as a local path
 };
 
 /// One version of a table, shared by those who write on top of it. The live files of its newest
 /// snapshot are read when somebody first asks. One caller at a time.
 class TableState {
  public:
-  TableState(IcebergFiles files, IcebergFiles::Version version)
+  TableState(IcebergFiles files, Version version)
       : files_(std::move(files)), version_(std::move(version)) {}
 
   const IcebergFiles& files() const { return files_; }
@@ -82,7 +75,7 @@ class TableState {
 
  private:
   const IcebergFiles files_;
-  const IcebergFiles::Version version_;
+  const Version version_;
   std::optional<IcebergFiles::Live> live_;
 };
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/uuid.h"
 #include "lake/conventions.h"
+#include "lake/iceberg/iceberg_json_internal.h"
 #include "model/duration.h"
 
 namespace strom::lake::iceberg {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr int kMaxDepth = 32;
 constexpr int32_t kUnpartitionedLastId = 999;
+constexpr int32_t kSortOrderId = 1;
 
 Json ToJson(const Type& type) {
   if (type.name == "list") {
@@ -39,38 +41,10 @@ Json ToJson(const Type& type) {
   return Json{{"type", "struct"}, {"fields", std::move(fields)}};
 }
 
-Json ToJson(const Schema& schema) {
-  Json json{{"type", "struct"}, {"schema-id", schema.id}};
-  if (!schema.identifier_ids.empty()) json["identifier-field-ids"] = schema.identifier_ids;
-  json["fields"] = ToJson(Type{"struct", schema.fields})["fields"];
-  return json;
-}
-
 int32_t LastIdIn(const std::vector<Field>& fields) {
   int32_t last = 0;
   for (const Field& field : fields) last = std::max({last, field.id, LastIdIn(field.type.fields)});
   return last;
-}
-
-Json FieldsOf(const PartitionSpec& spec) {
-  Json fields = Json::array();
-  for (const PartitionField& field : spec.fields) {
-    fields.push_back(Json{{"name", field.name},
-                          {"transform", field.transform},
-                          {"source-id", field.source_id},
-                          {"field-id", field.field_id}});
-  }
-  return fields;
-}
-
-Json ToJson(const Snapshot& snapshot) {
-  Json json{{"sequence-number", snapshot.sequence}, {"snapshot-id", snapshot.id}};
-  if (snapshot.parent) json["parent-snapshot-id"] = *snapshot.parent;
-  json["timestamp-ms"] = snapshot.time_ms;
-  json["summary"] = snapshot.summary;
-  json["manifest-list"] = snapshot.manifest_list;
-  json["schema-id"] = snapshot.schema_id;
-  return json;
 }
 
 std::unexpected<Error> Bad(const char* what) {
@@ -208,6 +182,42 @@ Result<Json> NextOf(const TableMetadata& metadata, const std::string& previous_f
 
 }  // namespace
 
+Json ToJson(const Schema& schema) {
+  Json json{{"type", "struct"}, {"schema-id", schema.id}};
+  if (!schema.identifier_ids.empty()) json["identifier-field-ids"] = schema.identifier_ids;
+  json["fields"] = ToJson(Type{"struct", schema.fields})["fields"];
+  return json;
+}
+
+Json FieldsOf(const PartitionSpec& spec) {
+  Json fields = Json::array();
+  for (const PartitionField& field : spec.fields) {
+    fields.push_back(Json{{"name", field.name},
+                          {"transform", field.transform},
+                          {"source-id", field.source_id},
+                          {"field-id", field.field_id}});
+  }
+  return fields;
+}
+
+Json ToJson(const Snapshot& snapshot) {
+  Json json{{"sequence-number", snapshot.sequence}, {"snapshot-id", snapshot.id}};
+  if (snapshot.parent) json["parent-snapshot-id"] = *snapshot.parent;
+  json["timestamp-ms"] = snapshot.time_ms;
+  json["summary"] = snapshot.summary;
+  json["manifest-list"] = snapshot.manifest_list;
+  json["schema-id"] = snapshot.schema_id;
+  return json;
+}
+
+Json SortOrderOf(const Schema& schema) {
+  const Json field{{"transform", "identity"},
+                   {"source-id", schema.Find(kOffsetColumn)->id},
+                   {"direction", "asc"},
+                   {"null-order", "nulls-first"}};
+  return Json{{"order-id", kSortOrderId}, {"fields", Json::array({field})}};
+}
+
 std::string Snapshot::operation() const {
   const auto it = summary.find("operation");
   return it == summary.end() ? std::string() : it->second;
@@ -259,6 +269,10 @@ Result<TableMetadata> TableMetadata::Parse(Bytes document) {
   if (const auto id = JsonOr<int64_t>(json, "current-snapshot-id", -1); id != -1) out.current_ = id;
   if (const auto refs = json.find("refs"); refs != json.end() && refs->is_object())
     out.has_other_refs_ = refs->size() > (refs->contains("main") ? 1 : 0);
+  STROM_TRY(ForEach(json, "metadata-log", [&](const Json& item) -> Status {
+    out.log_.push_back(JsonOr<std::string>(item, "metadata-file", ""));
+    return {};
+  }));
   if (!out.schemas_.contains(out.current_schema_)) return Bad("its current schema is missing");
   if (!out.specs_.contains(out.default_spec_)) return Bad("its default partition spec is missing");
   if (out.current_ && out.current() == nullptr) return Bad("its current snapshot is missing");
@@ -267,10 +281,6 @@ Result<TableMetadata> TableMetadata::Parse(Bytes document) {
 }
 
 Result<TableMetadata> TableMetadata::Create(const New& table, Millis now) {
-  const Json order{{"transform", "identity"},
-                   {"source-id", table.schema.Find(kOffsetColumn)->id},
-                   {"direction", "asc"},
-                   {"null-order", "nulls-first"}};
   const Json json{
       {"format-version", 2},
       {"table-uuid", NewUuid()},
@@ -284,8 +294,8 @@ Result<TableMetadata> TableMetadata::Create(const New& table, Millis now) {
       {"partition-specs",
        Json::array({Json{{"spec-id", table.spec.id}, {"fields", FieldsOf(table.spec)}}})},
       {"last-partition-id", kUnpartitionedLastId + static_cast<int32_t>(table.spec.fields.size())},
-      {"default-sort-order-id", 1},
-      {"sort-orders", Json::array({Json{{"order-id", 1}, {"fields", Json::array({order})}}})},
+      {"default-sort-order-id", kSortOrderId},
+      {"sort-orders", Json::array({SortOrderOf(table.schema)})},
       {"properties", table.properties},
       {"current-snapshot-id", -1},
       {"refs", Json::object()},
@@ -307,35 +317,31 @@ const Snapshot* TableMetadata::Find(int64_t snapshot_id) const {
   return it == snapshots_.end() ? nullptr : &*it;
 }
 
-Result<TableMetadata> TableMetadata::WithSnapshot(const Snapshot& snapshot,
-                                                  const std::string& previous_file) const {
-  STROM_ASSIGN(Json json, NextOf(*this, previous_file, snapshot.time_ms));
+namespace {
+
+void Apply(const AddSnapshot& change, Json& json) {
+  const Snapshot& snapshot = change.snapshot;
   json["last-sequence-number"] = snapshot.sequence;
   json["current-snapshot-id"] = snapshot.id;
   json["refs"]["main"] = Json{{"snapshot-id", snapshot.id}, {"type", "branch"}};
   json["snapshots"].push_back(ToJson(snapshot));
   json["snapshot-log"].push_back(
       Json{{"timestamp-ms", json["last-updated-ms"]}, {"snapshot-id", snapshot.id}});
-  return Parse(json.dump(2));
 }
 
-Result<TableMetadata> TableMetadata::WithSchema(const Schema& schema,
-                                                const std::string& previous_file,
-                                                Millis now) const {
-  STROM_ASSIGN(Json json, NextOf(*this, previous_file, now));
-  Schema next = schema;
-  next.id = schemas_.rbegin()->first + 1;
-  json["last-column-id"] = std::max(last_column_id_, LastIdIn(next.fields));
+void Apply(const SetSchema& change, Json& json) {
+  Schema next = change.schema;
+  next.id = 0;
+  for (const Json& item : json["schemas"])
+    next.id = std::max(next.id, JsonOr<int32_t>(item, "schema-id", 0) + 1);
+  json["last-column-id"] =
+      std::max(JsonOr<int32_t>(json, "last-column-id", 0), LastIdIn(next.fields));
   json["current-schema-id"] = next.id;
   json["schemas"].push_back(ToJson(next));
-  return Parse(json.dump(2));
 }
 
-Result<TableMetadata> TableMetadata::WithoutSnapshots(const std::vector<int64_t>& ids,
-                                                      const std::string& previous_file,
-                                                      Millis now) const {
-  STROM_ASSIGN(Json json, NextOf(*this, previous_file, now));
-  const std::set<int64_t> gone(ids.begin(), ids.end());
+void Apply(const RemoveSnapshots& change, Json& json) {
+  const std::set<int64_t> gone(change.ids.begin(), change.ids.end());
   const auto is_gone = [&](const Json& item) {
     return gone.contains(JsonOr<int64_t>(item, "snapshot-id", -1));
   };
@@ -354,6 +360,14 @@ Result<TableMetadata> TableMetadata::WithoutSnapshots(const std::vector<int64_t>
     }
   }
   json["snapshot-log"] = std::move(log);
+}
+
+}  // namespace
+
+Result<TableMetadata> TableMetadata::With(const MetadataChange& change,
+                                          const std::string& previous_file, Millis now) const {
+  STROM_ASSIGN(Json json, NextOf(*this, previous_file, now));
+  std::visit([&](const auto& one) { Apply(one, json); }, change);
   return Parse(json.dump(2));
 }
 

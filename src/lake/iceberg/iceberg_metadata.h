@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/bytes.h"
@@ -25,6 +26,20 @@ struct Snapshot {
   /// A number of the summary; 0 when it has none.
   int64_t Number(const std::string& key) const;
 };
+
+// What changes a table's metadata: a document has it done (TableMetadata::With), the service of a
+// catalog is told of it.
+struct AddSnapshot {
+  Snapshot snapshot;
+};
+/// The schema becomes the current one; its id is given when it does.
+struct SetSchema {
+  Schema schema;
+};
+struct RemoveSnapshots {
+  std::vector<int64_t> ids;
+};
+using MetadataChange = std::variant<AddSnapshot, SetSchema, RemoveSnapshots>;
 
 /// A table's metadata document, version 2. The text is kept: what others wrote and we do not know
 /// survives our commits.
@@ -61,14 +76,12 @@ class TableMetadata {
   /// Whether branches or tags besides main hold on to snapshots.
   bool HasOtherRefs() const { return has_other_refs_; }
 
-  // The next metadata; `previous_file` is the path of this one, for the log.
-  Result<TableMetadata> WithSnapshot(const Snapshot& snapshot,
-                                     const std::string& previous_file) const;
-  /// The schema becomes the current one; its id is given here.
-  Result<TableMetadata> WithSchema(const Schema& schema, const std::string& previous_file,
-                                   Millis now) const;
-  Result<TableMetadata> WithoutSnapshots(const std::vector<int64_t>& ids,
-                                         const std::string& previous_file, Millis now) const;
+  /// Earlier metadata files that the document's log names, oldest first.
+  const std::vector<std::string>& log() const { return log_; }
+
+  /// The next metadata; `previous_file` is the path of this one, for the log.
+  Result<TableMetadata> With(const MetadataChange& change, const std::string& previous_file,
+                             Millis now) const;
 
  private:
   Bytes document_;
@@ -83,6 +96,7 @@ class TableMetadata {
   std::map<std::string, std::string> properties_;
   std::vector<Snapshot> snapshots_;
   std::optional<int64_t> current_;
+  std::vector<std::string> log_;
   bool has_other_refs_ = false;
 };
 

@@ -40,7 +40,7 @@ class IcebergTable final : public LakeTable {
     // Files that all writers saw there need no second look if nobody committed since.
     if (planned.size() == 1) commit.planned = *planned.begin();
     state_.reset();
-    return CommitFiles(files_, commit);
+    return CommitOwn(commit);
   }
 
   Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
@@ -56,7 +56,7 @@ class IcebergTable final : public LakeTable {
     const Status planned = PlanCompaction(state, beat, commit, added);
     if (planned && commit.removed.empty()) return std::nullopt;
     const Result<int64_t> id =
-        planned ? CommitFiles(files_, commit) : std::unexpected(planned.error());
+        planned ? CommitOwn(commit) : std::unexpected(planned.error());
     if (id) return *id;
     if (id.error().code != ErrorCode::kOutcomeUnknown) Discard(added);
     return std::unexpected(id.error());
@@ -66,6 +66,10 @@ class IcebergTable final : public LakeTable {
     return iceberg::ExpireSnapshots(files_, registered, now);
   }
 
+  Result<int64_t> RemoveOrphans(Millis before) override {
+    return iceberg::RemoveOrphans(files_, before);
+  }
+
   void Discard(const LakeFiles& files) override {
     for (const auto& file : files) files_.Remove(static_cast<const IcebergFile&>(*file).entry.path);
   }
@@ -73,12 +77,8 @@ class IcebergTable final : public LakeTable {
   Result<std::optional<OwnCommit>> OwnCommitAfter(std::optional<int64_t> registered) override {
     STROM_TRY(Renew());
     const TableMetadata& metadata = state_->metadata();
-    const Snapshot* newest = nullptr;
-    for (const Snapshot& snapshot : metadata.snapshots()) {
-      const auto user = snapshot.summary.find("commit-user");
-      if (user == snapshot.summary.end() || user->second != kCommitUser) continue;
-      if (newest == nullptr || newest->sequence < snapshot.sequence) newest = &snapshot;
-    }
+    const Snapshot* const newest = NewestOwn(metadata);
+    own_ = newest == nullptr ? 0 : newest->id;
     if (newest == nullptr) return std::nullopt;
     if (registered) {
       // Ids are random numbers: what is newer, the sequence tells.
@@ -176,17 +176,22 @@ class IcebergTable final : public LakeTable {
   }
 
  private:
+  Result<int64_t> CommitOwn(iceberg::Commit& commit) {
+    commit.own_before = own_;
+    STROM_ASSIGN(const int64_t id, CommitFiles(files_, commit));
+    if (own_) own_ = id;
+    return id;
+  }
   /// Looks what is the newest version.
   Status Renew() {
-    STROM_ASSIGN(auto version, files_.Load());
-    if (!version)
-      return Err(ErrorCode::kNotFound, "there is no lake table in {}", files_.location());
-    state_ = std::make_shared<TableState>(files_, std::move(*version));
+    STROM_ASSIGN(Version version, files_.Load());
+    state_ = std::make_shared<TableState>(files_, std::move(version));
     return {};
   }
 
   const IcebergFiles files_;
   std::shared_ptr<TableState> state_;  // what writers go by; null after a commit
+  std::optional<int64_t> own_;  // the newest snapshot of a tiering service, once it was asked for
 };
 
 }  // namespace

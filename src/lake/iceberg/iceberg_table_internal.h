@@ -17,6 +17,8 @@ struct Retention {
 Result<Retention> RetentionOf(const TableMetadata& metadata);
 /// See LakeTable::ExpireSnapshots.
 Result<int64_t> ExpireSnapshots(const IcebergFiles& files, int64_t registered, Millis now);
+/// See LakeTable::RemoveOrphans.
+Result<int64_t> RemoveOrphans(const IcebergFiles& files, Millis before);
 
 /// Rewrites small files and those with many rows gone, bucket by bucket. Fills `commit` and
 /// `added`; leaves them empty when there is nothing to gain. Errors: those of `beat`, kIo,

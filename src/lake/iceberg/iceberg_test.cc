@@ -83,7 +83,7 @@ TEST(IcebergMetadata, WhatIsNotKnownHereSurvivesACommit) {
   snapshot.time_ms = 1;
   snapshot.manifest_list = "m";
   snapshot.parent = before->current()->id;
-  const auto after = before->WithSnapshot(snapshot, "v3");
+  const auto after = before->With(AddSnapshot{snapshot}, "v3", snapshot.time_ms);
   ASSERT_THAT(after, IsOk());
   const Json json = *ParseJson(after->document(), "document");
   EXPECT_EQ(json["made-later"], document["made-later"]);
@@ -91,7 +91,7 @@ TEST(IcebergMetadata, WhatIsNotKnownHereSurvivesACommit) {
   EXPECT_EQ(json["metadata-log"].back()["metadata-file"], "v3");
   EXPECT_GE(json["last-updated-ms"], document["last-updated-ms"]) << "time does not go back";
   EXPECT_EQ(after->current()->id, 7);
-  const auto less = after->WithoutSnapshots({before->snapshots()[0].id}, "v4", 1);
+  const auto less = after->With(RemoveSnapshots{{before->snapshots()[0].id}}, "v4", 1);
   ASSERT_THAT(less, IsOk());
   EXPECT_EQ(less->snapshots().size(), 2U);
   EXPECT_EQ((*ParseJson(less->document(), "document"))["snapshot-log"].size(), 2U);
@@ -365,6 +365,62 @@ TEST(IcebergTable, DeletesOfFilesThatAreGoneAreAConflict) {
   ASSERT_TRUE(*compacted) << "the file that the late round means is rewritten";
   EXPECT_THAT(table->Commit({std::move(*late), {}}, "o"), IsError(ErrorCode::kConflict));
   EXPECT_EQ(lake.Read(**compacted).at(3), "v");
+}
+
+TEST(IcebergTable, AWorkerThatWasReplacedCommitsNothing) {
+  Lake lake;
+  const auto first = lake.Open();
+  const auto second = lake.Open();
+  for (LakeTable* const table : {first.get(), second.get()})
+    ASSERT_THAT(table->OwnCommitAfter(std::nullopt), IsOk());
+  auto late = lake.Write(*first, {{ChangeType::kInsert, 1, "v"}});
+  auto files = lake.Write(*second, {{ChangeType::kInsert, 1, "v"}});
+  const auto id = second->Commit({std::move(*files), {}}, "o");
+  ASSERT_THAT(id, IsOk());
+  EXPECT_THAT(first->Commit({std::move(*late), {}}, "o"), IsError(ErrorCode::kFencedTieringEpoch));
+  EXPECT_EQ(first->Snapshots()->size(), 1U);
+  EXPECT_EQ(lake.Read(*id), (std::map<int64_t, std::string>{{1, "v"}}));
+  auto more = lake.Write(*second, {{ChangeType::kInsert, 2, "w"}});
+  EXPECT_THAT(second->Commit({std::move(*more), {}}, "o"), IsOk()) << "its own is no matter";
+}
+
+TEST(IcebergTable, WhatKilledWritersLeftGoesAndNothingElse) {
+  Lake lake;
+  const auto table = lake.Open();
+  std::map<int64_t, std::string> model;
+  int64_t newest = 0;
+  for (int i = 0; i < 5; ++i) {
+    auto files = lake.Write(*table, {{ChangeType::kUpdateAfter, i % 3, std::to_string(i)}});
+    model[i % 3] = std::to_string(i);
+    newest = *table->Commit({std::move(*files), {}}, "o");
+  }
+  ASSERT_THAT(table->Compact("o", [] { return Status(); }), IsOk());
+  const auto orphans = lake.Write(*table, {{ChangeType::kInsert, 7, "of a worker that died"}});
+  ASSERT_THAT(orphans, IsOk());
+  const Millis now = SystemClock().Now();
+  EXPECT_EQ(table->RemoveOrphans(now - 3'600'000).value(), 0) << "they are too young";
+  EXPECT_EQ(table->RemoveOrphans(now + 3'600'000).value(),
+            static_cast<int64_t>(orphans->size()));
+  EXPECT_EQ(table->RemoveOrphans(now + 3'600'000).value(), 0);
+  for (const SnapshotInfo& snapshot : *table->Snapshots())
+    EXPECT_FALSE(lake.Read(snapshot.snapshot_id).empty());
+  EXPECT_EQ(lake.Read(newest), model);
+}
+
+TEST(IcebergTable, OldMetadataGoesWhereTheTableAsksForIt) {
+  model::TableDescriptor descriptor = Keyed();
+  descriptor.custom_properties = {{"iceberg.write.metadata.delete-after-commit.enabled", "true"},
+                                  {"iceberg.write.metadata.previous-versions-max", "3"}};
+  TempDir dir;
+  const auto catalog = *OpenCatalog(model::LakeFormat::kIceberg, {{"warehouse", dir.path()}});
+  const model::TablePath path{"db", "t"};
+  ASSERT_THAT(catalog->CreateTable(path, descriptor, false), IsOk());
+  for (int i = 0; i < 10; ++i)
+    ASSERT_THAT((*catalog->OpenTable(path))->Commit({}, "o"), IsOk());
+  size_t documents = 0;
+  for (const io::Entry& entry : *io::LocalFiles().List(dir.path() + "/db/t/metadata"))
+    documents += entry.name.ends_with(".metadata.json");
+  EXPECT_EQ(documents, 4U) << "the newest and the three of its log";
 }
 
 TEST(IcebergTable, ExpiryKeepsWhatIsStillRead) {

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "lake/paimon/paimon_files.h"
 #include "lake/paimon/paimon_table.h"
+#include "lake/preflight.h"
 
 namespace strom::lake::paimon {
 namespace {
@@ -182,6 +183,8 @@ class PaimonCatalog final : public LakeCatalog {
     }
     return table.CreateSchema(next);
   }
+
+  std::vector<Check> Preflight() override { return CheckWarehouse(files_, warehouse_); }
 
   Result<std::unique_ptr<LakeTable>> OpenTable(const TablePath& path) override {
     PaimonFiles table(files_, LocationOf(path));

@@ -100,6 +100,20 @@ Result<std::vector<ManifestEntry>> WithRemovals(const PaimonFiles& files, const 
   return entries;
 }
 
+/// Errors: kFencedTieringEpoch when a tiering service has committed after snapshot `before`: what
+/// this commit has, it has already, or the offsets of this one would go back.
+Status CheckFence(const PaimonFiles& files, int64_t before, int64_t latest) {
+  for (int64_t id = latest; id > before; --id) {
+    const auto snapshot = files.ReadSnapshot(id);
+    if (!snapshot && snapshot.error().code == ErrorCode::kNotFound) return {};  // expired
+    if (!snapshot) return std::unexpected(snapshot.error());
+    if (snapshot->commit_user != kCommitUser) continue;
+    return Err(ErrorCode::kFencedTieringEpoch,
+               "{}: another tiering worker committed snapshot {} in the meantime", files.dir(), id);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
@@ -130,6 +144,7 @@ Result<int64_t> CommitFiles(const PaimonFiles& files, const TableSchema& schema,
     STROM_ASSIGN(const auto latest_id, files.LatestSnapshotId());
     if (latest_id) {
       STROM_ASSIGN(const Snapshot latest, files.ReadSnapshot(*latest_id));
+      if (commit.own_before) STROM_TRY(CheckFence(files, *commit.own_before, *latest_id));
       if (commit.compaction) STROM_TRY(CheckDeletions(files, latest, commit.entries));
       if (!commit.replaced.empty()) {
         STROM_ASSIGN(entries, WithRemovals(files, latest, commit));

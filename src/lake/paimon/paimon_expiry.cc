@@ -42,17 +42,6 @@ Status VisitFiles(const PaimonFiles& files, const std::string& folder, const cha
   return {};
 }
 
-/// The snapshots that tags hold on to.
-Result<std::vector<Snapshot>> Tagged(const PaimonFiles& files) {
-  std::vector<Snapshot> tagged;
-  STROM_TRY(VisitFiles(files, "tag", "tag-", [&](const Bytes& content) -> Status {
-    STROM_ASSIGN(Snapshot snapshot, SnapshotFromJson(content));
-    tagged.push_back(std::move(snapshot));
-    return {};
-  }));
-  return tagged;
-}
-
 /// The first snapshot that a streaming reader still has to read.
 Result<int64_t> FirstOfConsumers(const PaimonFiles& files) {
   int64_t first = INT64_MAX;
@@ -133,6 +122,16 @@ Status RemoveManifests(const PaimonFiles& files, const Snapshot& snapshot, const
 
 }  // namespace
 
+Result<std::vector<Snapshot>> TaggedSnapshots(const PaimonFiles& files) {
+  std::vector<Snapshot> tagged;
+  STROM_TRY(VisitFiles(files, "tag", "tag-", [&](const Bytes& content) -> Status {
+    STROM_ASSIGN(Snapshot snapshot, SnapshotFromJson(content));
+    tagged.push_back(std::move(snapshot));
+    return {};
+  }));
+  return tagged;
+}
+
 Result<Retention> Retention::Of(const TableSchema& schema) {
   Retention retention;
   const auto number = [&](const char* key, int64_t& value) -> Status {
@@ -181,7 +180,7 @@ Result<int64_t> ExpireSnapshots(const PaimonFiles& files, const TableSchema& sch
   if (end <= begin) return 0;
 
   STROM_ASSIGN(const Snapshot first_kept, files.ReadSnapshot(end));
-  STROM_ASSIGN(const std::vector<Snapshot> tagged, Tagged(files));
+  STROM_ASSIGN(const std::vector<Snapshot> tagged, TaggedSnapshots(files));
   // Later snapshots grow out of the first one that is kept, so what they share with expired ones is
   // in it.
   Needed needed;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "lake/paimon/paimon_files.h"
 
@@ -23,5 +24,11 @@ struct Retention {
 /// went. Errors: kIo, kCorrupt; a later call goes on where this one ended.
 Result<int64_t> ExpireSnapshots(const PaimonFiles& files, const TableSchema& schema,
                                 const Retention& retention, int64_t registered, Millis now);
+
+/// The snapshots that tags hold on to.
+Result<std::vector<Snapshot>> TaggedSnapshots(const PaimonFiles& files);
+
+/// See LakeTable::RemoveOrphans.
+Result<int64_t> RemoveOrphans(const PaimonFiles& files, Millis before);
 
 }  // namespace strom::lake::paimon

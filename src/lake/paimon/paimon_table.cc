@@ -31,7 +31,7 @@ class PaimonTable final : public LakeTable {
                    types.empty() ? Result<Bytes>(EmptyRow()) : EncodeRow(types, bucket.partition));
       commit.replaced.emplace(std::move(partition), bucket.bucket);
     }
-    return CommitFiles(files_, schema_, commit);
+    return CommitOwn(commit);
   }
 
   Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
@@ -63,7 +63,7 @@ class PaimonTable final : public LakeTable {
       }
     }
     if (commit.entries.empty()) return std::nullopt;
-    const auto id = CommitFiles(files_, schema_, commit);
+    const auto id = CommitOwn(commit);
     if (!id) return failed(id.error());
     return *id;
   }
@@ -73,6 +73,10 @@ class PaimonTable final : public LakeTable {
     return paimon::ExpireSnapshots(files_, schema_, retention, registered, now);
   }
 
+  Result<int64_t> RemoveOrphans(Millis before) override {
+    return paimon::RemoveOrphans(files_, before);
+  }
+
   void Discard(const LakeFiles& files) override { RemoveFiles(files_, files); }
 
   Result<std::optional<OwnCommit>> OwnCommitAfter(std::optional<int64_t> registered) override {
@@ -80,6 +84,7 @@ class PaimonTable final : public LakeTable {
     for (auto it = ids.rbegin(); it != ids.rend() && *it > registered.value_or(0); ++it) {
       STROM_ASSIGN(const Snapshot snapshot, files_.ReadSnapshot(*it));
       if (snapshot.commit_user != kCommitUser) continue;
+      own_ = *it;
       const auto offsets = snapshot.properties.find(kOffsetsProperty);
       if (offsets == snapshot.properties.end()) {
         return Err(ErrorCode::kCorrupt, "{}: snapshot {} of the tiering service has no {}",
@@ -87,6 +92,7 @@ class PaimonTable final : public LakeTable {
       }
       return OwnCommit{*it, offsets->second};
     }
+    own_ = registered.value_or(0);
     return std::nullopt;
   }
 
@@ -131,6 +137,13 @@ class PaimonTable final : public LakeTable {
  private:
   using Place = std::pair<Bytes, int32_t>;  // partition and bucket
 
+  Result<int64_t> CommitOwn(paimon::Commit& commit) {
+    commit.own_before = own_;
+    STROM_ASSIGN(const int64_t id, CommitFiles(files_, schema_, commit));
+    if (own_) own_ = id;
+    return id;
+  }
+
   /// Buckets of keys with one run that deletes nothing: its rows are as the keys are.
   std::set<Place> MergedBuckets(const std::vector<ManifestEntry>& entries) const {
     std::map<Place, std::set<std::pair<int32_t, std::string>>> runs;
@@ -161,6 +174,7 @@ class PaimonTable final : public LakeTable {
   const PaimonFiles files_;
   const TableSchema schema_;
   std::map<int64_t, TableSchema> schemas_;
+  std::optional<int64_t> own_;  // the newest snapshot of a tiering service, once it was asked for
 };
 
 }  // namespace
