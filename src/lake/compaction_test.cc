@@ -431,9 +431,9 @@ TEST_F(ExpiryTest, WhatKilledWritersLeftGoesAndNothingElse) {
   const auto put = [&](const std::string& path) {
     ASSERT_THAT(io::WriteFileAtomically(disk_, files_.dir() + "/" + path, "x"), IsOk());
   };
-  const std::vector<std::string> orphans = {"bucket-0/data-of-nobody", "manifest/manifest-of-nobody",
-                                            "dt=1/bucket-3/data-x.parquet",
-                                            "manifest/.manifest-1.123.tmp"};
+  const std::vector<std::string> orphans = {
+      "bucket-0/data-of-nobody", "manifest/manifest-of-nobody", "dt=1/bucket-3/data-x.parquet",
+      "manifest/.manifest-1.123.tmp"};
   const std::vector<std::string> kept = {"bucket-0/" + current_ + ".index", "statistics/stat-1",
                                          "README"};
   for (const auto& path : orphans) put(path);

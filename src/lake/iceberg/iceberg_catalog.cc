@@ -143,8 +143,7 @@ class IcebergCatalog final : public LakeCatalog {
     const auto versions = catalog_->VersionsOf(path);
     while (true) {
       STROM_ASSIGN(const auto existing, versions->Load());
-      if (!existing)
-        return Err(ErrorCode::kNotFound, "the lake table {} is gone", path.ToString());
+      if (!existing) return Err(ErrorCode::kNotFound, "the lake table {} is gone", path.ToString());
       const TableMetadata& there = existing->metadata;
       if (Difference(there, expected).empty())
         return {};  // done before, by an attempt that broke off later
@@ -174,8 +173,7 @@ class IcebergCatalog final : public LakeCatalog {
     auto versions = catalog_->VersionsOf(path);
     STROM_ASSIGN(auto version, versions->Load());
     if (!version) {
-      return Err(ErrorCode::kNotFound, "there is no lake table in {}",
-                 catalog_->LocationOf(path));
+      return Err(ErrorCode::kNotFound, "there is no lake table in {}", catalog_->LocationOf(path));
     }
     const std::string location = version->metadata.location();
     STROM_ASSIGN(const IcebergFiles table,

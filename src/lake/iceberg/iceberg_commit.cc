@@ -52,9 +52,7 @@ class Attempt {
     return {};
   }
 
-  Status Publish() {
-    return files_.versions().Commit(base_, AddSnapshot{snapshot_});
-  }
+  Status Publish() { return files_.versions().Commit(base_, AddSnapshot{snapshot_}); }
   int64_t snapshot_id() const { return snapshot_.id; }
 
   void Undo() {

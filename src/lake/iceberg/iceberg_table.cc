@@ -55,8 +55,7 @@ class IcebergTable final : public LakeTable {
     LakeFiles added;
     const Status planned = PlanCompaction(state, beat, commit, added);
     if (planned && commit.removed.empty()) return std::nullopt;
-    const Result<int64_t> id =
-        planned ? CommitOwn(commit) : std::unexpected(planned.error());
+    const Result<int64_t> id = planned ? CommitOwn(commit) : std::unexpected(planned.error());
     if (id) return *id;
     if (id.error().code != ErrorCode::kOutcomeUnknown) Discard(added);
     return std::unexpected(id.error());

@@ -399,8 +399,7 @@ TEST(IcebergTable, WhatKilledWritersLeftGoesAndNothingElse) {
   ASSERT_THAT(orphans, IsOk());
   const Millis now = SystemClock().Now();
   EXPECT_EQ(table->RemoveOrphans(now - 3'600'000).value(), 0) << "they are too young";
-  EXPECT_EQ(table->RemoveOrphans(now + 3'600'000).value(),
-            static_cast<int64_t>(orphans->size()));
+  EXPECT_EQ(table->RemoveOrphans(now + 3'600'000).value(), static_cast<int64_t>(orphans->size()));
   EXPECT_EQ(table->RemoveOrphans(now + 3'600'000).value(), 0);
   for (const SnapshotInfo& snapshot : *table->Snapshots())
     EXPECT_FALSE(lake.Read(snapshot.snapshot_id).empty());
@@ -415,8 +414,7 @@ TEST(IcebergTable, OldMetadataGoesWhereTheTableAsksForIt) {
   const auto catalog = *OpenCatalog(model::LakeFormat::kIceberg, {{"warehouse", dir.path()}});
   const model::TablePath path{"db", "t"};
   ASSERT_THAT(catalog->CreateTable(path, descriptor, false), IsOk());
-  for (int i = 0; i < 10; ++i)
-    ASSERT_THAT((*catalog->OpenTable(path))->Commit({}, "o"), IsOk());
+  for (int i = 0; i < 10; ++i) ASSERT_THAT((*catalog->OpenTable(path))->Commit({}, "o"), IsOk());
   size_t documents = 0;
   for (const io::Entry& entry : *io::LocalFiles().List(dir.path() + "/db/t/metadata"))
     documents += entry.name.ends_with(".metadata.json");
