@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
+#include "base/text.h"
 #include "cli/command.h"
+#include "cli/lake_service.h"
 #include "cli/result_printer.h"
 #include "sql/lexer.h"
 #include "sql/session.h"
@@ -9,17 +12,33 @@
 namespace strom::cli {
 namespace {
 
-constexpr const char* kHelp = R"(strom lake: what the lake has of tables
+constexpr const char* kHelp =
+    R"(strom lake: what the lake has of tables, and the service that fills it
 
+Looking
   strom lake status                 each table of the database: on or off, rows the lake lacks
-  strom lake enable|disable TABLE   the lake of a table; it goes on where it stopped
+  strom lake jobs                   how tiering stands: state, worker, next round, last failure
+  strom lake why TABLE              why the lake lacks rows, and what to do
   strom lake lag TABLE              per bucket: how far the lake is
   strom lake snapshots TABLE        the snapshots of its lake table
   strom lake files TABLE            the data files of the newest one
   strom lake verify TABLE           per bucket: that stream and lake have the same rows, by
                                     number and checksum; exit code 1 when they do not
+Switching
+  strom lake preflight              whether the lake can be used: changes nothing
+  strom lake enable                 the lake of the cluster, after a preflight
+  strom lake disable [--tables]     refused while tables use it; --tables switches them off first
+  strom lake enable|disable TABLE   the lake of a table; it goes on where it stopped
+Working
+  strom lake tier TABLE             the next round at once
+  strom lake pause|resume TABLE     no rounds until resumed, or until the server starts again
+  strom lake compact TABLE          small and overlapping files into fewer, as one more snapshot
+  strom lake expire TABLE           snapshots that its options keep no longer, and files that
+                                    killed writers left [--orphans-older-than 1d]
 
   --bootstrap HOST:PORT, --database NAME, -o table|json|ndjson|csv
+  --datalake.format F, --datalake.F.X VALUE    settings that enable and preflight try or set;
+                                    options of the catalog for compact and expire
 )";
 
 /// Keeps a result.
@@ -94,44 +113,99 @@ int Verify(sql::Session& session, const std::string& table, sql::RowSink& printe
                                                " differ in the buckets that are not equal"});
 }
 
+/// How many tables a verb wants.
+enum class Wants { kNone, kMaybe, kOne };
+struct Verb {
+  const char* name;
+  Wants table;
+};
+constexpr Verb kVerbs[] = {
+    {"status", Wants::kNone},  {"jobs", Wants::kNone},     {"preflight", Wants::kNone},
+    {"enable", Wants::kMaybe}, {"disable", Wants::kMaybe}, {"why", Wants::kOne},
+    {"lag", Wants::kOne},      {"snapshots", Wants::kOne}, {"files", Wants::kOne},
+    {"verify", Wants::kOne},   {"tier", Wants::kOne},      {"pause", Wants::kOne},
+    {"resume", Wants::kOne},   {"compact", Wants::kOne},   {"expire", Wants::kOne}};
+
+/// Errors: kInvalidArgument.
+Result<Verb> FindVerb(const std::vector<std::string>& words) {
+  const std::string name = words.empty() ? "" : words[0];
+  const auto* const verb = std::ranges::find(kVerbs, name, &Verb::name);
+  if (verb == std::end(kVerbs)) {
+    std::vector<std::string> names;
+    for (const Verb& one : kVerbs) names.emplace_back(one.name);
+    const std::string near = Nearest(name, names);
+    return Err(ErrorCode::kInvalidArgument, "unknown verb '{}'{}; see strom lake --help", name,
+               near.empty() ? "" : ", did you mean '" + near + "'?");
+  }
+  const size_t tables = words.size() - 1;
+  if (tables > 1 || (verb->table == Wants::kNone && tables != 0) ||
+      (verb->table == Wants::kOne && tables != 1)) {
+    return Err(ErrorCode::kInvalidArgument, "strom lake {} wants {}", name,
+               verb->table == Wants::kNone  ? "no table"
+               : verb->table == Wants::kOne ? "one table"
+                                            : "one table at most");
+  }
+  return *verb;
+}
+
+/// The verbs that need no SQL; nothing for the others.
+std::optional<int> RunService(const LakeVerb& verb, const std::string& name,
+                              const std::string& table) {
+  if (name == "jobs") return LakeJobs(verb);
+  if (name == "why") return LakeWhy(verb, table);
+  if (name == "preflight") return LakePreflight(verb);
+  if (name == "enable" && table.empty()) return LakeEnable(verb);
+  if (name == "disable" && table.empty()) return LakeDisable(verb);
+  if (name == "tier" || name == "pause" || name == "resume") return LakeControl(verb, name, table);
+  if (name == "compact") return LakeCompact(verb, table);
+  if (name == "expire") return LakeExpire(verb, table);
+  return std::nullopt;
+}
+
 }  // namespace
 
 int RunLake(const std::vector<std::string>& words) {
-  const auto arguments =
-      Arguments::Parse(words, {"--help", "-h"}, {"--bootstrap", "--database", "-o"});
+  const auto arguments = Arguments::Parse(
+      words, {"--help", "-h", "--tables"},
+      {"--bootstrap", "--database", "-o", "--orphans-older-than", "--datalake."}, true);
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(kHelp, stdout);
     return kDone;
   }
-  const std::vector<std::string>& rest = arguments->rest();
-  const std::string verb = rest.empty() ? "" : rest[0];
-  const bool of_table = verb != "status";
-  const char* const kOfTables[] = {"enable", "disable", "lag", "snapshots", "files", "verify"};
-  const bool known = !of_table || std::ranges::find(kOfTables, verb) != std::end(kOfTables);
-  if (!known || rest.size() != (of_table ? 2U : 1U)) {
+  for (const auto& [key, value] : arguments->values()) {
+    const char* const known[] = {"--tables", "--bootstrap", "--database", "-o",
+                                 "--orphans-older-than"};
+    if (key.starts_with("--datalake.") || std::ranges::find(known, key) != std::end(known))
+      continue;
     return Report(
-        Error{ErrorCode::kInvalidArgument,
-              known ? "strom lake " + verb + (of_table ? " wants one table" : " wants no table")
-                    : "unknown verb '" + verb + "'; see strom lake --help"});
+        Error{ErrorCode::kInvalidArgument, "unknown option " + key + "; see strom lake --help"});
   }
+  const auto verb = FindVerb(arguments->rest());
+  if (!verb) return Report(verb.error());
+  const std::string name = verb->name;
+  const std::string table = arguments->rest().size() > 1 ? arguments->rest()[1] : "";
   auto printer = MakePrinter(arguments->Get("-o", "table"), stdout);
   if (!printer) return Report(printer.error());
-  auto opened = sql::Session::Open(arguments->Get("--bootstrap", "127.0.0.1:9123"));
+  const std::string bootstrap = arguments->Get("--bootstrap", "127.0.0.1:9123");
+  const std::string database = arguments->Get("--database", "fluss");
+  const auto connection = client::Connection::Open(bootstrap);
+  if (!connection) return Report(connection.error());
+  const LakeVerb service{**connection, *arguments, database, **printer};
+  if (const auto code = RunService(service, name, table)) return *code;
+
+  auto opened = sql::Session::Open(bootstrap);
   if (!opened) return Report(opened.error());
   sql::Session& session = **opened;
   KeptRows nothing;
-  if (arguments->Has("--database")) {
-    const int code =
-        RunQuery(session, "USE " + sql::QuoteName(arguments->Get("--database")), nothing);
-    if (code != kDone) return code;
-  }
-  if (!of_table) return Status(session, **printer);
-  const std::string& table = rest[1];
-  if (verb == "enable" || verb == "disable")
-    return Switch(session, sql::QuoteName(table), verb == "enable", nothing);
-  if (verb == "verify") return Verify(session, table, **printer);
-  return RunQuery(session, "SELECT * FROM " + sql::QuoteName(table + "$lake$" + verb), **printer);
+  if (const int code = RunQuery(session, "USE " + sql::QuoteName(database), nothing); code != kDone)
+    return code;
+  if (name == "status") return Status(session, **printer);
+  const std::string quoted = sql::QuoteName(table);
+  if (name == "enable" || name == "disable")
+    return Switch(session, quoted, name == "enable", nothing);
+  if (name == "verify") return Verify(session, table, **printer);
+  return RunQuery(session, "SELECT * FROM " + sql::QuoteName(table + "$lake$" + name), **printer);
 }
 
 }  // namespace strom::cli

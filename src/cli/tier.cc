@@ -2,6 +2,7 @@
 
 #include "base/log_line.h"
 #include "cli/command.h"
+#include "cli/lake_service.h"
 #include "cli/stop_signals.h"
 #include "tiering/worker.h"
 
@@ -28,6 +29,7 @@ int RunTier(const std::vector<std::string>& words) {
     return kDone;
   }
   tiering::TieringWorker::Options options;
+  options.name = ProcessName();
   options.bootstrap = arguments->Get("--fluss.bootstrap.servers");
   if (options.bootstrap.empty()) {
     return Report(Error{ErrorCode::kInvalidArgument,

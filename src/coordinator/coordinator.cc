@@ -49,6 +49,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::Open(meta::Catalog& catalog, c
                                                        Options options) {
   std::unique_ptr<Coordinator> coordinator(new Coordinator(catalog, clock, std::move(options)));
   STROM_TRY(coordinator->LoadRules(coordinator->EffectiveSettings(), coordinator->rules_));
+  STROM_TRY(coordinator->CheckLakeInUse(coordinator->rules_));
   if (catalog.view()->databases.empty()) {
     STROM_TRY(catalog.CreateDatabase(kDefaultDatabase, {}, clock.Now()));
   }
@@ -61,16 +62,56 @@ Result<std::unique_ptr<Coordinator>> Coordinator::Open(meta::Catalog& catalog, c
   return coordinator;
 }
 
-Coordinator::Settings Coordinator::EffectiveSettings() const {
+Coordinator::Settings Coordinator::Effective(const meta::Catalog::DynamicConfig& dynamic) const {
   Settings settings = options_.settings;
-  for (const auto& [key, value] : catalog_.dynamic_config()) {
+  for (const auto& [key, value] : dynamic) {
     if (value) {
       settings[key] = *value;
     } else {
       settings.erase(key);
     }
   }
+  // A lake of the file system kind needs no more than a place, and has one by default.
+  struct Kind {
+    const char* format;
+    const char* option;
+    const char* file_system;
+  };
+  const auto format = settings.find("datalake.format");
+  if (format == settings.end()) return settings;
+  for (const Kind& kind :
+       {Kind{"paimon", "metastore", "filesystem"}, Kind{"iceberg", "type", "hadoop"}}) {
+    if (ToLower(format->second) != kind.format) continue;
+    const std::string scope = fmt::format("datalake.{}.", kind.format);
+    const auto& chosen = settings.try_emplace(scope + kind.option, kind.file_system).first->second;
+    if (ToLower(chosen) == kind.file_system || ToLower(chosen) == "jdbc")
+      settings.try_emplace(scope + "warehouse", options_.warehouse);
+  }
   return settings;
+}
+
+Coordinator::Settings Coordinator::EffectiveSettings(const Settings& changed) const {
+  meta::Catalog::DynamicConfig dynamic = catalog_.dynamic_config();
+  for (const auto& [key, value] : changed) dynamic[key] = value;
+  return Effective(dynamic);
+}
+
+Status Coordinator::CheckLakeInUse(const model::ClusterRules& rules) const {
+  std::vector<std::string> enabled;
+  for (const auto& [path, table] : view()->tables) {
+    const model::TableOptions& table_options = table->info.options;
+    const bool served = rules.lake_enabled && rules.lake_format == table_options.lake_format;
+    if (table_options.lake_enabled && !served) enabled.push_back(path.ToString());
+  }
+  if (enabled.empty()) return {};
+  const std::string what = rules.lake_enabled ? fmt::format("datalake.format cannot become '{}'",
+                                                            NameOf(rules.lake_format))
+                                              : std::string("the lake cannot be switched off");
+  return Err(ErrorCode::kInvalidConfig,
+             "{}: {} {} still table.datalake.enabled = true: {}. Do: ALTER TABLE {} SET "
+             "('table.datalake.enabled' = 'false'), or strom lake disable --tables",
+             what, enabled.size(), enabled.size() == 1 ? "table has" : "tables have",
+             Join(enabled, ", "), enabled.front());
 }
 
 Status Coordinator::LoadRules(const Settings& settings, model::ClusterRules& rules) const {
@@ -405,8 +446,10 @@ std::vector<Coordinator::ConfigEntry> Coordinator::DescribeConfigs() const {
   return entries;
 }
 
-Status Coordinator::AlterConfigs(const std::vector<ConfigChange>& changes) {
-  meta::Catalog::DynamicConfig next = catalog_.dynamic_config();
+Result<Coordinator::ConfigPlan> Coordinator::PlanConfigs(
+    const std::vector<ConfigChange>& changes) const {
+  ConfigPlan plan;
+  plan.next = catalog_.dynamic_config();
   for (const ConfigChange& change : changes) {
     if (!IsDynamic(change.key)) {
       return Err(ErrorCode::kInvalidConfig,
@@ -418,35 +461,23 @@ Status Coordinator::AlterConfigs(const std::vector<ConfigChange>& changes) {
                  change.key);
     }
     if (change.op == ConfigOp::kDelete) {
-      next.erase(change.key);
+      plan.next.erase(change.key);
     } else {
-      next[change.key] = change.value;
+      plan.next[change.key] = change.value;
     }
   }
-  Settings effective = options_.settings;
-  for (const auto& [key, value] : next) {
-    if (value) {
-      effective[key] = *value;
-    } else {
-      effective.erase(key);
-    }
-  }
-  model::ClusterRules rules;
-  STROM_TRY(LoadRules(effective, rules));
-  if (rules_.lake_enabled && !rules.lake_enabled) {
-    std::vector<std::string> enabled;
-    for (const auto& [path, table] : view()->tables) {
-      if (table->info.options.lake_enabled) enabled.push_back(path.ToString());
-    }
-    if (!enabled.empty()) {
-      return Err(
-          ErrorCode::kInvalidConfig,
-          "the lake cannot be switched off: {} tables still have table.datalake.enabled = true: {}",
-          enabled.size(), Join(enabled, ", "));
-    }
-  }
-  STROM_TRY(catalog_.PutDynamicConfig(next));
-  rules_ = rules;
+  plan.effective = Effective(plan.next);
+  STROM_TRY(LoadRules(plan.effective, plan.rules));
+  STROM_TRY(CheckLakeInUse(plan.rules));
+  plan.switches_lake =
+      plan.rules.lake_enabled &&
+      (!rules_.lake_enabled || plan.effective != Effective(catalog_.dynamic_config()));
+  return plan;
+}
+
+Status Coordinator::CommitConfigs(ConfigPlan plan) {
+  STROM_TRY(catalog_.PutDynamicConfig(std::move(plan.next)));
+  rules_ = plan.rules;
   return {};
 }
 

@@ -26,6 +26,7 @@ class Coordinator {
     model::ServerId server_id = 0;
     std::string remote_dir;  // where lake offsets files go
     Settings settings;       // the configuration the process was started with
+    std::string warehouse;   // of a file system lake that names none
   };
 
   /// Errors: kInvalidConfig for settings that contradict each other, those of the catalog.
@@ -34,8 +35,9 @@ class Coordinator {
 
   std::shared_ptr<const meta::ClusterView> view() const { return catalog_.view(); }
   const model::ClusterRules& rules() const { return rules_; }
-  /// The settings in force: those of the start with the dynamic ones over them.
-  Settings EffectiveSettings() const;
+  /// The settings in force: those of the start with the dynamic ones over them, and the lake's
+  /// catalog with its defaults.
+  Settings EffectiveSettings() const { return Effective(catalog_.dynamic_config()); }
 
   // Databases. Errors: kInvalidDatabase, kDatabaseAlreadyExist, kDatabaseNotExist,
   // kDatabaseNotEmpty.
@@ -108,8 +110,20 @@ class Coordinator {
     std::optional<std::string> value;
     ConfigOp op = ConfigOp::kSet;
   };
-  /// All or nothing. Errors: kInvalidConfig.
-  Status AlterConfigs(const std::vector<ConfigChange>& changes);
+  /// A checked change of settings.
+  struct ConfigPlan {
+    meta::Catalog::DynamicConfig next;
+    Settings effective;
+    model::ClusterRules rules;
+    /// The lake is on afterwards, and was not or was another one: it must be looked whether it can
+    /// be used before this is committed.
+    bool switches_lake = false;
+  };
+  /// All or nothing. Errors: kInvalidConfig; of the lake's rules it names the tables in the way.
+  Result<ConfigPlan> PlanConfigs(const std::vector<ConfigChange>& changes) const;
+  Status CommitConfigs(ConfigPlan plan);
+  /// What would be in force if `changed` were set.
+  Settings EffectiveSettings(const Settings& changed) const;
 
   /// The first of `count` writer ids.
   Result<int64_t> TakeWriterIds(int64_t count) { return catalog_.TakeWriterIds(count); }
@@ -153,6 +167,9 @@ class Coordinator {
         options_(std::move(options)),
         snapshot_leases_({catalog.tree(), catalog.files(), options_.remote_dir}) {}
   Status LoadRules(const Settings& settings, model::ClusterRules& rules) const;
+  Settings Effective(const meta::Catalog::DynamicConfig& dynamic) const;
+  /// Errors: kInvalidConfig when tables use the lake that `rules` do not have.
+  Status CheckLakeInUse(const model::ClusterRules& rules) const;
   Result<std::shared_ptr<const meta::TableEntry>> FindTable(const model::TablePath& path) const;
   Status CheckPartitionLimits(const meta::TableEntry& table) const;
   void RunAutoPartition(const meta::TableEntry& table,

@@ -81,12 +81,65 @@ TEST(TieringSchedule, ATableThatFailsWaitsLongerEachTimeAndHindersNobody) {
   }
 }
 
+TEST(TieringSchedule, RoundsCanBeHeldBackAndHurried) {
+  TieringSchedule schedule;
+  schedule.Register(1, 60'000, true, 100'000);
+  schedule.Pause(1);
+  schedule.RowsArrived(1, 100'000);
+  schedule.Tick(200'000);
+  EXPECT_FALSE(schedule.Take(200'000)) << "paused";
+  EXPECT_FALSE(schedule.NextDue()) << "no timer runs for it";
+  schedule.Resume(1);
+  schedule.Tick(200'000);
+  schedule.Pause(1);
+  EXPECT_FALSE(schedule.Take(200'000)) << "paused while it waited for a worker";
+  schedule.Resume(1);
+  schedule.Tick(200'000);
+  const auto round = schedule.Take(200'000, "w");
+  ASSERT_TRUE(round);
+  ASSERT_THAT(schedule.Finish(*round, false, 200'500, {10, 99}), IsOk());
+  EXPECT_EQ(schedule.Report().at(1).last_took, 500);
+  EXPECT_EQ(schedule.Report().at(1).last.rows, 10);
+  EXPECT_EQ(schedule.Report().at(1).worker, "w");
+  schedule.RowsArrived(1, 201'000);
+  schedule.Tick(201'000);
+  EXPECT_FALSE(schedule.Take(201'000)) << "not due yet";
+  schedule.HurryUp(1, 201'000);
+  schedule.Tick(201'000);
+  EXPECT_TRUE(schedule.Take(201'000));
+}
+
+TEST(TieringSchedule, WorkBetweenRoundsTakesTheTableAndLosesNoRound) {
+  TieringSchedule schedule;
+  schedule.Register(1, 60'000, false, 0);
+  schedule.RowsArrived(1, 0);
+  schedule.Tick(0);
+  const auto work = schedule.TakeOne(1, 10, "hand");
+  ASSERT_TRUE(work) << "though a round waits";
+  EXPECT_FALSE(schedule.Take(10)) << "which has to wait on";
+  EXPECT_FALSE(schedule.TakeOne(1, 10, "another"));
+  EXPECT_THAT(schedule.Fail(*work, 20, "no matter"), IsOk());
+  EXPECT_EQ(schedule.Report().at(1).failures, 0) << "it was no round";
+  schedule.Tick(20);
+  const auto round = schedule.Take(20);
+  ASSERT_TRUE(round);
+  EXPECT_FALSE(schedule.TakeOne(1, 30, "hand"));
+  EXPECT_THAT(schedule.Finish(*work, false, 30), IsError(ErrorCode::kFencedTieringEpoch));
+  ASSERT_THAT(schedule.Finish(*round, false, 40), IsOk());
+  const auto idle = schedule.TakeOne(1, 50, "hand");
+  ASSERT_TRUE(idle);
+  ASSERT_THAT(schedule.Finish(*idle, false, 60), IsOk());
+  schedule.Tick(1'000'000);
+  EXPECT_FALSE(schedule.Take(1'000'000)) << "no rows wait";
+}
+
 class CoordinatorTest : public ::testing::Test {
  protected:
   void Start(Coordinator::Settings settings = {}) {
     tree_ = std::move(*meta::EmbeddedTree::Open(files_, "/meta"));
     catalog_ = std::move(*meta::Catalog::Open(*tree_, files_, 0));
-    auto opened = Coordinator::Open(*catalog_, clock_, {0, "/remote", std::move(settings)});
+    auto opened =
+        Coordinator::Open(*catalog_, clock_, {0, "/remote", std::move(settings), "/lake"});
     ASSERT_THAT(opened, IsOk());
     coordinator_ = std::move(*opened);
   }
@@ -168,17 +221,41 @@ TEST_F(CoordinatorTest, TheLakeStaysOnWhileATableUsesIt) {
   descriptor.properties = {{"table.datalake.enabled", "true"}};
   Create("t", descriptor);
   const Coordinator::ConfigChange off{"datalake.enabled", "false", Coordinator::ConfigOp::kSet};
-  const Status refused = coordinator_->AlterConfigs({off});
+  const auto refused = coordinator_->PlanConfigs({off});
   ASSERT_THAT(refused, IsError(ErrorCode::kInvalidConfig));
   EXPECT_NE(refused.error().message.find("fluss.t"), std::string::npos) << "names the tables";
   const auto plan = coordinator_->PlanAlterTable({"fluss", "t"},
                                                  {{"table.datalake.enabled", "false"}}, {}, false);
   ASSERT_THAT(plan, IsOk());
   ASSERT_THAT(coordinator_->CommitAlterTable(**plan), IsOk());
-  EXPECT_THAT(coordinator_->AlterConfigs({off}), IsOk());
+  EXPECT_THAT(coordinator_->CommitConfigs(*coordinator_->PlanConfigs({off})), IsOk());
   EXPECT_FALSE(coordinator_->rules().lake_enabled);
-  EXPECT_THAT(coordinator_->AlterConfigs({{"data.dir", "/x", Coordinator::ConfigOp::kSet}}),
+  EXPECT_THAT(coordinator_->PlanConfigs({{"data.dir", "/x", Coordinator::ConfigOp::kSet}}),
               IsError(ErrorCode::kInvalidConfig));
+}
+
+TEST_F(CoordinatorTest, AnotherLakeIsRefusedWhileATableUsesTheOne) {
+  Start({{"datalake.format", "paimon"}});
+  EXPECT_EQ(coordinator_->EffectiveSettings().at("datalake.paimon.warehouse"), "/lake");
+  model::TableDescriptor descriptor = Partitioned();
+  descriptor.partition_keys.clear();
+  descriptor.properties = {{"table.datalake.enabled", "true"}};
+  Create("t", descriptor);
+  const auto set = [](const char* key, const char* value) {
+    return Coordinator::ConfigChange{key, value, Coordinator::ConfigOp::kSet};
+  };
+  EXPECT_THAT(coordinator_->PlanConfigs({set("datalake.format", "iceberg")}),
+              IsError(ErrorCode::kInvalidConfig));
+  const auto moved = coordinator_->PlanConfigs({set("datalake.paimon.warehouse", "/other")});
+  ASSERT_THAT(moved, IsOk());
+  EXPECT_TRUE(moved->switches_lake) << "it must be looked at";
+  const auto plain = coordinator_->PlanConfigs({set("datalake.enabled", "true")});
+  ASSERT_THAT(plain, IsOk());
+  // A start with settings that drop the lake of a table is refused, too.
+  coordinator_.reset();
+  const auto without = Coordinator::Open(*catalog_, clock_, {0, "/remote", {}, "/lake"});
+  ASSERT_THAT(without, IsError(ErrorCode::kInvalidConfig));
+  EXPECT_NE(without.error().message.find("fluss.t"), std::string::npos);
 }
 
 TEST_F(CoordinatorTest, LakeOffsetsAreMergedOverThoseKnownBefore) {

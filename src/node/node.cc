@@ -89,9 +89,9 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   STROM_ASSIGN(p.tree, meta::EmbeddedTree::Open(files, p.settings.data_dir + "/metadata"));
   STROM_ASSIGN(p.catalog, meta::Catalog::Open(*p.tree, files, p.settings.server.server_id));
   STROM_ASSIGN(p.coordinator,
-               coordinator::Coordinator::Open(
-                   *p.catalog, p.clock,
-                   {p.settings.server.server_id, p.settings.remote_dir, p.settings.values}));
+               coordinator::Coordinator::Open(*p.catalog, p.clock,
+                                              {p.settings.server.server_id, p.settings.remote_dir,
+                                               p.settings.values, p.settings.default_warehouse}));
   p.pool = std::make_unique<runtime::BlockingPool>(p.settings.io_threads);
   p.replicas =
       std::make_unique<replica::Replicas>(p.shards, *p.pool, files, p.clock, p.settings.replicas);
@@ -114,7 +114,9 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
     const server::Endpoint& bound = p.settings.server.bind.front();
     const std::string host = bound.host == "0.0.0.0" ? "127.0.0.1" : bound.host;
     p.tiering = std::make_unique<tiering::TieringWorker>(
-        tiering::TieringWorker::Options{fmt::format("{}:{}", host, p.server->BoundPort(0)), {}});
+        tiering::TieringWorker::Options{fmt::format("{}:{}", host, p.server->BoundPort(0)),
+                                        fmt::format("server {}", p.settings.server.server_id),
+                                        {}});
     p.tiering->Start();
   }
   p.open = true;

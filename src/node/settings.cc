@@ -193,25 +193,18 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
   if (const std::string advertised = values.Text("advertised.listeners", ""); !advertised.empty()) {
     STROM_ASSIGN(server.advertised, ParseEndpoints(advertised));
   }
-  // A lake of the file system kind needs no more than a place, and has one by default.
-  const auto format = settings.values.find("datalake.format");
-  if (format == settings.values.end()) return settings;
-  struct Kind {
-    const char* format;
-    const char* option;
-    const char* file_system;
-  };
-  for (const Kind& kind :
-       {Kind{"paimon", "metastore", "filesystem"}, Kind{"iceberg", "type", "hadoop"}}) {
-    if (ToLower(format->second) != kind.format) continue;
-    const std::string scope = fmt::format("datalake.{}.", kind.format);
-    const auto& chosen =
-        settings.values.try_emplace(scope + kind.option, kind.file_system).first->second;
-    if (ToLower(chosen) != kind.file_system && ToLower(chosen) != "jdbc") continue;
-    std::string& warehouse =
-        settings.values.try_emplace(scope + "warehouse", settings.data_dir + "/lake").first->second;
-    if (warehouse.find("://") == std::string::npos && !warehouse.starts_with("file:"))
-      warehouse = fs::absolute(warehouse).lexically_normal().string();
+  // Places of the lake are the same for every process, wherever it runs.
+  settings.default_warehouse = settings.data_dir + "/lake";
+  for (const auto& [scope, kind] :
+       {std::pair("datalake.paimon.", values.Text("datalake.paimon.metastore", "filesystem")),
+        std::pair("datalake.iceberg.", values.Text("datalake.iceberg.type", "hadoop"))}) {
+    const auto warehouse = settings.values.find(std::string(scope) + "warehouse");
+    const bool is_place =
+        ToLower(kind) == "filesystem" || ToLower(kind) == "hadoop" || ToLower(kind) == "jdbc";
+    if (warehouse == settings.values.end() || !is_place) continue;
+    std::string& place = warehouse->second;
+    if (place.find("://") == std::string::npos && !place.starts_with("file:"))
+      place = fs::absolute(place).lexically_normal().string();
   }
   return settings;
 }

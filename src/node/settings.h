@@ -17,7 +17,8 @@ struct Settings {
   std::map<std::string, std::string>
       values;  // as given, for clients that ask and for the lake catalog
   std::string data_dir = "./strom-data";
-  std::string remote_dir;  // absolute
+  std::string remote_dir;         // absolute
+  std::string default_warehouse;  // of a lake on the file system
   int shards = 1;
   int io_threads = 2;
   bool tiering = true;

@@ -196,8 +196,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsToArrow(const std::vector<RawRec
 
 Status FromArrow(const arrow::Status& status, const char* what) {
   if (status.ok()) return {};
-  return Err(status.IsIOError() ? ErrorCode::kIo : ErrorCode::kCorruptRecord, "{}: {}", what,
-             status.message());
+  // The cause that the system gave, which the message may lack.
+  const std::string detail = status.detail() == nullptr ? "" : " " + status.detail()->ToString();
+  return Err(status.IsIOError() ? ErrorCode::kIo : ErrorCode::kCorruptRecord, "{}: {}{}", what,
+             status.message(), detail);
 }
 
 std::shared_ptr<arrow::DataType> ToArrowType(const DataType& type) {

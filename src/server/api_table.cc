@@ -51,6 +51,9 @@ constexpr Api kApis[] = {
     {kDropKvSnapshotLease, 0, 0, DropKvSnapshotLease},
     {kGetTableStats, 0, 0, GetTableStats},
     {kScanKv, 0, 0, ScanKv},
+    {kLakeStatus, 0, 0, LakeStatus},
+    {kLakeControl, 0, 0, LakeControl},
+    {kLakePreflight, 0, 0, LakePreflight},
 };
 // clang-format on
 static_assert(std::ranges::is_sorted(kApis, {}, &Api::key));

@@ -106,6 +106,36 @@ Status MetaService::DropDatabase(const std::string& name, bool ignore_if_not_exi
   return coordinator_.CommitDropDatabase(name);
 }
 
+std::vector<lake::Check> MetaService::Preflight(
+    const coordinator::Coordinator::Settings& settings) {
+  constexpr const char* kWhat = "catalog options";
+  const auto found = settings.find("datalake.format");
+  const auto format = found == settings.end() ? Result<model::LakeFormat>(model::LakeFormat::kNone)
+                                              : model::ParseLakeFormat(found->second);
+  if (!format) return {{kWhat, false, format.error().message}};
+  if (*format == model::LakeFormat::kNone) return {{kWhat, false, "datalake.format is not set"}};
+  const auto catalog =
+      lake::OpenCatalog(*format, lake::CatalogOptionsIn(settings, "datalake.", *format));
+  if (!catalog) return {{kWhat, false, catalog.error().message}};
+  std::vector<lake::Check> checks{{kWhat, true, NameOf(*format)}};
+  std::ranges::move((*catalog)->Preflight(), std::back_inserter(checks));
+  return checks;
+}
+
+Status MetaService::AlterConfigs(
+    const std::vector<coordinator::Coordinator::ConfigChange>& changes) {
+  STROM_ASSIGN(auto plan, coordinator_.PlanConfigs(changes));
+  if (plan.switches_lake) {
+    for (const lake::Check& check : Preflight(plan.effective)) {
+      if (check.ok) continue;
+      return Err(ErrorCode::kInvalidConfig,
+                 "the lake cannot be used like this: {}: {}. Nothing was changed", check.what,
+                 check.detail);
+    }
+  }
+  return coordinator_.CommitConfigs(std::move(plan));
+}
+
 Result<int64_t> MetaService::NextWriterId() {
   if (next_writer_id_ == writer_ids_end_) {
     STROM_ASSIGN(next_writer_id_, coordinator_.TakeWriterIds(kWriterIdBlock));
@@ -177,9 +207,10 @@ void MetaService::Arm(model::TableId table) {
   });
 }
 
-std::optional<coordinator::TieringSchedule::Assignment> MetaService::TakeTieringTable() {
+std::optional<coordinator::TieringSchedule::Assignment> MetaService::TakeTieringTable(
+    const std::string& worker) {
   coordinator_.tiering().Tick(coordinator_.Now());
-  const auto assignment = coordinator_.tiering().Take(coordinator_.Now());
+  const auto assignment = coordinator_.tiering().Take(coordinator_.Now(), worker);
   if (assignment) Arm(assignment->table_id);
   Reschedule();
   return assignment;

@@ -61,6 +61,12 @@ class MetaService final : public replica::CoordinatorLink {
   Status DropTable(const model::TablePath& path, bool ignore_if_not_exists);
   Status DropDatabase(const std::string& name, bool ignore_if_not_exists, bool cascade);
   Result<int64_t> NextWriterId();
+  /// Changes settings of the cluster, after a look at the lake when they switch it on or to another
+  /// one. Errors: those of PlanConfigs; kInvalidConfig naming what the lake lacks, with nothing
+  /// changed.
+  Status AlterConfigs(const std::vector<coordinator::Coordinator::ConfigChange>& changes);
+  /// What there is to say for and against a lake with these settings, which need not be in force.
+  static std::vector<lake::Check> Preflight(const coordinator::Coordinator::Settings& settings);
 
   // From other threads.
   Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count) override;
@@ -75,7 +81,8 @@ class MetaService final : public replica::CoordinatorLink {
                          const model::RemoteLogHandle& handle) override;
 
   /// Hands out the next table that is due, and arms it so that later rows are noticed.
-  std::optional<coordinator::TieringSchedule::Assignment> TakeTieringTable();
+  std::optional<coordinator::TieringSchedule::Assignment> TakeTieringTable(
+      const std::string& worker);
   /// Sets the timer for what is due next; after anything that changed the schedule.
   void Reschedule();
 

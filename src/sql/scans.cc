@@ -280,7 +280,7 @@ Result<std::unique_ptr<lake::LakeTable>> Scans::OpenLake(const client::Table& ta
   return catalog->OpenTable(table.info.path);
 }
 
-Result<Scans::LakePart> Scans::ReadLake(const client::Table& table) const {
+Result<Scans::LakePart> Scans::Registered(const client::Table& table) const {
   LakePart part;
   if (!table.info.options.lake_enabled) return part;
   STROM_ASSIGN(auto registered,
@@ -288,6 +288,12 @@ Result<Scans::LakePart> Scans::ReadLake(const client::Table& table) const {
   if (!registered) return part;
   part.snapshot_id = registered->id;
   part.offsets = std::move(registered->offsets);
+  return part;
+}
+
+Result<Scans::LakePart> Scans::ReadLake(const client::Table& table) const {
+  STROM_ASSIGN(LakePart part, Registered(table));
+  if (!part.snapshot_id) return part;
   STROM_ASSIGN(const auto lake, OpenLake(table));
   STROM_ASSIGN(part.files, lake->Plan(*part.snapshot_id));
   return part;
@@ -422,7 +428,7 @@ Result<std::vector<Scans::Progress>> Scans::ProgressOf(const client::Table& tabl
 }
 
 Result<std::string> Scans::Lag(const SharedTable& table) {
-  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  STROM_ASSIGN(const LakePart lake, Registered(*table));  // also when the lake is out of reach
   STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
   std::vector<std::string> parts{
       "SELECT NULL::VARCHAR AS partition, NULL::INTEGER AS bucket, NULL::BIGINT AS lake_offset, "

@@ -50,6 +50,8 @@ class Scans {
     std::vector<lake::DataFile> files;
   };
   Result<std::unique_ptr<lake::LakeTable>> OpenLake(const client::Table& table) const;
+  /// What the server knows of the lake: no files.
+  Result<LakePart> Registered(const client::Table& table) const;
   Result<LakePart> ReadLake(const client::Table& table) const;
   Result<std::string> Union(const std::shared_ptr<const client::Table>& table, bool with_log);
   /// Begins the report of a query that reads the lake part of a table.

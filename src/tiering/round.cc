@@ -7,7 +7,6 @@
 #include "base/log_line.h"
 #include "base/text.h"
 #include "client/key_reader.h"
-#include "client/lake_snapshot.h"
 #include "client/log_reader.h"
 #include "record/partition_value.h"
 
@@ -22,8 +21,10 @@ Result<Round::Outcome> Round::Run() {
   const auto now = std::chrono::steady_clock::now();
   deadline_ = now + std::chrono::milliseconds(table_->info.options.lake_freshness_ms);
   next_beat_ = now + options_.heartbeat;
-  STROM_ASSIGN(const auto lake, OpenLake());
-  STROM_ASSIGN(const Offsets tiered, RegisteredOffsets(*lake));
+  STROM_ASSIGN(RegisteredLake registered,
+               RegisteredLake::Open(connection_, table_, options_.catalog));
+  lake::LakeTable& lake = registered.table();
+  STROM_ASSIGN(const Offsets tiered, registered.CatchUp());
   STROM_ASSIGN(const auto plan, Plan(tiered));
   if (plan.empty()) return outcome_;
 
@@ -36,8 +37,8 @@ Result<Round::Outcome> Round::Run() {
         outcome_.cut_short = true;
         break;
       }
-      STROM_ASSIGN(reached[bucket], range.from_keys ? CopyKeys(*lake, bucket, files)
-                                                    : CopyBucket(*lake, bucket, range, files));
+      STROM_ASSIGN(reached[bucket], range.from_keys ? CopyKeys(lake, bucket, files)
+                                                    : CopyBucket(lake, bucket, range, files));
       if (range.replaces) {
         STROM_ASSIGN(record::Row partition, PartitionOf(bucket));
         change.replaced.push_back({bucket.bucket, std::move(partition)});
@@ -47,47 +48,17 @@ Result<Round::Outcome> Round::Run() {
     return Beat();
   };
   if (const Status copied = copy_all(); !copied) {
-    lake->Discard(files);
+    lake.Discard(files);
     return std::unexpected(copied.error());
   }
   for (const auto& file : files) {
     outcome_.rows += file->rows();
     outcome_.bytes += file->bytes();
   }
-  STROM_ASSIGN(const Committed committed, CommitRound(*lake, change, reached));
+  STROM_ASSIGN(const Committed committed, CommitRound(registered, change, reached));
   outcome_.snapshot_id = committed.snapshot_id;
-  STROM_TRY(Maintain(*lake, committed, reached));
+  STROM_TRY(Maintain(registered, committed, reached));
   return outcome_;
-}
-
-Result<std::unique_ptr<lake::LakeTable>> Round::OpenLake() const {
-  const model::LakeFormat format = table_->info.options.lake_format;
-  lake::CatalogOptions options =
-      lake::CatalogOptionsIn(table_->properties, "table.datalake.", format);
-  for (const auto& [key, value] : options_.catalog) options[key] = value;
-  STROM_ASSIGN(const auto catalog, lake::OpenCatalog(format, options));
-  return catalog->OpenTable(path_);
-}
-
-/// The offsets the lake has reached. A snapshot that was committed and not registered is registered
-/// now.
-Result<Round::Offsets> Round::RegisteredOffsets(lake::LakeTable& lake) {
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    STROM_ASSIGN(const auto registered,
-                 client::GetLakeSnapshot(connection_, table_->info, /*readable=*/false));
-    STROM_ASSIGN(const auto own,
-                 lake.OwnCommitAfter(registered ? std::optional(registered->id) : std::nullopt));
-    if (own) {
-      LogInfo("tiering {}: lake snapshot {} was committed and not registered; registering it",
-              path_.ToString(), own->snapshot_id);
-      STROM_TRY(Register(own->snapshot_id, own->offsets_path, {}));
-      continue;
-    }
-    return registered ? registered->offsets : Offsets();
-  }
-  return Err(ErrorCode::kConflict,
-             "tiering {}: somebody else commits to the lake table at the same time",
-             path_.ToString());
 }
 
 Result<std::map<model::TableBucket, Round::Range>> Round::Plan(const Offsets& tiered) {
@@ -183,7 +154,8 @@ Status Round::Beat() {
   return options_.on_heartbeat ? options_.on_heartbeat() : Status();
 }
 
-Result<Round::Committed> Round::CommitRound(lake::LakeTable& lake, const lake::LakeChange& change,
+Result<Round::Committed> Round::CommitRound(RegisteredLake& registered,
+                                            const lake::LakeChange& change,
                                             const Offsets& reached) {
   wire::PrepareLakeTableSnapshotRequest prepare;
   wire::PbTableOffsets& table = prepare.bucket_offsets.emplace_back();
@@ -197,20 +169,22 @@ Result<Round::Committed> Round::CommitRound(lake::LakeTable& lake, const lake::L
   STROM_TRY(client::ErrorIn(prepared.prepare_lake_table_resp[0]));
   const std::string offsets_path =
       prepared.prepare_lake_table_resp[0].lake_table_offsets_path.value_or("");
-  const auto snapshot_id = lake.Commit(change, offsets_path);
+  const auto snapshot_id = registered.table().Commit(change, offsets_path);
   if (!snapshot_id) {
     // Of a commit whose outcome is not known nothing may go; the next round finds out.
-    if (snapshot_id.error().code != ErrorCode::kOutcomeUnknown) lake.Discard(change.files);
+    if (snapshot_id.error().code != ErrorCode::kOutcomeUnknown)
+      registered.table().Discard(change.files);
     return std::unexpected(snapshot_id.error());
   }
-  STROM_TRY(Register(*snapshot_id, offsets_path, reached));
+  STROM_TRY(registered.Register(*snapshot_id, offsets_path, reached));
   return Committed{*snapshot_id, offsets_path};
 }
 
-Status Round::Maintain(lake::LakeTable& lake, Committed committed, const Offsets& reached) {
+Status Round::Maintain(RegisteredLake& registered, Committed committed, const Offsets& reached) {
   const model::TableOptions& options = table_->info.options;
   if (options.lake_auto_compaction) {
-    const auto compacted = lake.Compact(committed.offsets_path, [this] { return Beat(); });
+    const auto compacted =
+        registered.table().Compact(committed.offsets_path, [this] { return Beat(); });
     // A worker that stops or lost the table ends; what the lake did not like is tried again.
     const bool ended = !compacted && (compacted.error().code == ErrorCode::kClosed ||
                                       compacted.error().code == ErrorCode::kFencedTieringEpoch);
@@ -219,31 +193,15 @@ Status Round::Maintain(lake::LakeTable& lake, Committed committed, const Offsets
       LogWarn("compaction of {}: {}", path_.ToString(), compacted.error().message);
     } else if (*compacted) {
       committed.snapshot_id = **compacted;
-      STROM_TRY(Register(committed.snapshot_id, committed.offsets_path, reached));
+      STROM_TRY(registered.Register(committed.snapshot_id, committed.offsets_path, reached));
       outcome_.snapshot_id = committed.snapshot_id;
     }
   }
   if (options.lake_auto_expiry) {
-    const auto expired = lake.ExpireSnapshots(committed.snapshot_id, SystemClock().Now());
+    const auto expired =
+        registered.table().ExpireSnapshots(committed.snapshot_id, SystemClock().Now());
     if (!expired) LogWarn("snapshot expiry of {}: {}", path_.ToString(), expired.error().message);
   }
-  return {};
-}
-
-Status Round::Register(int64_t snapshot_id, const std::string& offsets_path,
-                       const Offsets& reached) {
-  wire::CommitLakeTableSnapshotRequest commit;
-  wire::PbLakeTableSnapshotInfo& info = commit.tables_req.emplace_back();
-  info.table_id = table_id_;
-  info.snapshot_id = snapshot_id;
-  info.table_path = client::ToWire(path_);
-  for (const auto& [bucket, offset] : reached) {
-    info.buckets_req.push_back({client::PartitionOf(bucket), bucket.bucket, offset, std::nullopt});
-  }
-  commit.lake_table_snapshot_metadata.push_back(
-      {table_id_, snapshot_id, offsets_path, offsets_path, std::nullopt});
-  STROM_ASSIGN(const auto response, connection_.Call(commit));
-  for (const auto& answer : response.table_resp) STROM_TRY(client::ErrorIn(answer));
   return {};
 }
 

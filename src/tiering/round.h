@@ -7,6 +7,7 @@
 
 #include "client/connection.h"
 #include "lake/lake.h"
+#include "tiering/registered_lake.h"
 
 namespace strom::tiering {
 
@@ -50,10 +51,8 @@ class Round {
     bool from_keys = false;  // its changelog is not whole: the rows there are, then the rest of it
     bool replaces = false;   // and what the lake has of it goes
   };
-  using Offsets = std::map<model::TableBucket, int64_t>;
+  using Offsets = RegisteredLake::Offsets;
 
-  Result<std::unique_ptr<lake::LakeTable>> OpenLake() const;
-  Result<Offsets> RegisteredOffsets(lake::LakeTable& lake);
   Result<std::map<model::TableBucket, Range>> Plan(const Offsets& tiered);
   Result<int64_t> CopyBucket(lake::LakeTable& lake, const model::TableBucket& bucket,
                              const Range& range, lake::LakeFiles& files);
@@ -67,11 +66,10 @@ class Round {
   /// The rows that a bucket has now, as insertions. Returns the offset to go on at.
   Result<int64_t> CopyKeys(lake::LakeTable& lake, const model::TableBucket& bucket,
                            lake::LakeFiles& files);
-  Result<Committed> CommitRound(lake::LakeTable& lake, const lake::LakeChange& change,
+  Result<Committed> CommitRound(RegisteredLake& registered, const lake::LakeChange& change,
                                 const Offsets& reached);
   /// Compaction and expiry as the table asks for; their failure is not the round's.
-  Status Maintain(lake::LakeTable& lake, Committed committed, const Offsets& reached);
-  Status Register(int64_t snapshot_id, const std::string& offsets_path, const Offsets& reached);
+  Status Maintain(RegisteredLake& registered, Committed committed, const Offsets& reached);
   Status Beat();
   bool TimeIsOver() const { return std::chrono::steady_clock::now() >= deadline_; }
 

@@ -2,59 +2,13 @@
 
 #include "base/log_line.h"
 #include "client/connection.h"
+#include "tiering/coordination.h"
 #include "tiering/round.h"
 
 namespace strom::tiering {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// The worker's side of the tiering protocol over one connection.
-class Coordination {
- public:
-  explicit Coordination(client::Connection& connection) : connection_(connection) {}
-
-  /// The next table to tier, if one waits; learns the coordinator's epoch.
-  Result<std::optional<wire::PbLakeTieringTableInfo>> TakeTable() {
-    wire::LakeTieringHeartbeatRequest request;
-    request.request_table = true;
-    STROM_ASSIGN(auto response, connection_.Call(request));
-    epoch_ = response.coordinator_epoch;
-    return std::move(response.tiering_table);
-  }
-  Status Heartbeat(const wire::PbLakeTieringTableInfo& table) {
-    wire::LakeTieringHeartbeatRequest request;
-    request.tiering_tables.push_back(Entry(table));
-    STROM_ASSIGN(const auto response, connection_.Call(request));
-    for (const auto& answer : response.tiering_table_resp) {
-      if (answer.error) {
-        return Err(static_cast<ErrorCode>(answer.error->error_code), "{}",
-                   answer.error->error_message.value_or("fenced"));
-      }
-    }
-    return {};
-  }
-  Status Finish(const wire::PbLakeTieringTableInfo& table, bool again) {
-    wire::LakeTieringHeartbeatRequest request;
-    request.finished_tables.push_back(Entry(table));
-    if (again) request.force_finished_tables.push_back(table.table_id);
-    STROM_TRY(connection_.Call(request));
-    return {};
-  }
-  Status Fail(const wire::PbLakeTieringTableInfo& table) {
-    wire::LakeTieringHeartbeatRequest request;
-    request.failed_tables.push_back(Entry(table));
-    STROM_TRY(connection_.Call(request));
-    return {};
-  }
-
- private:
-  wire::PbHeartbeatReqForTable Entry(const wire::PbLakeTieringTableInfo& table) const {
-    return {table.table_id, epoch_, table.tiering_epoch, std::nullopt};
-  }
-  client::Connection& connection_;
-  int32_t epoch_ = 0;
-};
 
 }  // namespace
 
@@ -92,7 +46,7 @@ void TieringWorker::Loop() {
       }
       connection = std::move(*opened);
     }
-    Coordination coordination(*connection);
+    Coordination coordination(*connection, options_.name);
     const auto table = coordination.TakeTable();
     if (!table) {
       if (!stop_) LogWarn("tiering: {}", table.error().message);
@@ -104,8 +58,8 @@ void TieringWorker::Loop() {
       pause(options_.poll_interval);
       continue;
     }
-    const wire::PbLakeTieringTableInfo& job = **table;
-    const model::TablePath path{job.table_path.database_name, job.table_path.table_name};
+    const Coordination::Job& job = **table;
+    const model::TablePath& path = job.path;
     Round::Options round_options;
     round_options.catalog = options_.catalog;
     round_options.on_heartbeat = [&] { return coordination.Heartbeat(job); };
@@ -118,14 +72,14 @@ void TieringWorker::Loop() {
     if (!outcome) {
       LogWarn("tiering {}: {} after {} ms: {}", path.ToString(), NameOf(outcome.error().code), took,
               outcome.error().message);
-      reported = coordination.Fail(job);
+      reported = coordination.Fail(job, outcome.error().message);
     } else {
       if (outcome->snapshot_id >= 0) {
         LogInfo("tiering {}: snapshot {}, {} rows, {} bytes, {} ms{}", path.ToString(),
                 outcome->snapshot_id, outcome->rows, outcome->bytes, took,
                 outcome->cut_short ? ", more to come" : "");
       }
-      reported = coordination.Finish(job, outcome->cut_short);
+      reported = coordination.Finish(job, outcome->cut_short, outcome->rows, outcome->bytes);
     }
     if (!reported) connection.reset();
   }

@@ -18,6 +18,7 @@ class TieringWorker {
  public:
   struct Options {
     std::string bootstrap;
+    std::string name;                              // for people: "host:pid"
     lake::CatalogOptions catalog;                  // over those the server tells
     std::chrono::milliseconds poll_interval{200};  // while nothing is due
   };

@@ -21,9 +21,9 @@ READERS = str(ROOT / ".deps/readers/bin/python")
 class Process:
     """A strom process whose log lines can be waited for."""
 
-    def __init__(self, args, cwd):
+    def __init__(self, args, cwd, **options):
         self.lines = []
-        self.process = subprocess.Popen([STROM, *args], cwd=cwd, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([STROM, *args], cwd=cwd, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, **options)
         atexit.register(self.process.kill)  # a failed test leaves nothing behind; a process that has ended is not touched
         os.set_blocking(self.process.stderr.fileno(), False)
         self._rest = b""

@@ -132,7 +132,7 @@ class PendingFile {
   static Result<std::unique_ptr<PendingFile>> Open(const std::string& path) {
     STROM_TRY(io::LocalFiles().MakeDirectories(io::ParentOf(path)));
     auto stream = arrow::io::FileOutputStream::Open(path);
-    STROM_TRY(FromArrow(stream.status(), "open data file"));
+    STROM_TRY(FromArrow(stream.status(), ("cannot create " + path).c_str()));
     return std::unique_ptr<PendingFile>(new PendingFile(path, *stream));
   }
   ~PendingFile() {
@@ -146,10 +146,15 @@ class PendingFile {
 
   const std::shared_ptr<arrow::io::FileOutputStream>& stream() const { return stream_; }
   int64_t bytes() const { return stream_->Tell().ValueOr(0); }
+  /// What Arrow says of the file, as our error.
+  Status Check(const arrow::Status& status) const {
+    return FromArrow(status, ("cannot write " + path_).c_str());
+  }
   Result<int64_t> Finish() {
-    STROM_TRY(FromArrow(stream_->Close(), "close data file"));
+    STROM_TRY(Check(stream_->Close()));
     STROM_ASSIGN(const auto file, io::LocalFiles().OpenForRead(path_));
     STROM_TRY(file->Sync());
+    STROM_TRY(io::LocalFiles().SyncDirectory(io::ParentOf(path_)));
     finished_ = true;
     return file->size();
   }
@@ -182,7 +187,7 @@ class ParquetWriter final : public DataFileWriter {
     auto writer =
         parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(), file->stream(),
                                          properties.build(), arrow_properties.build());
-    STROM_TRY(FromArrow(writer.status(), "open Parquet file"));
+    STROM_TRY(file->Check(writer.status()));
     return std::unique_ptr<DataFileWriter>(
         new ParquetWriter(std::move(file), std::move(*writer), std::move(types)));
   }
@@ -192,15 +197,15 @@ class ParquetWriter final : public DataFileWriter {
     // rows.
     group_bytes_ += arrow::util::TotalBufferSize(batch);
     if (group_bytes_ > kMaxGroupBytes) {
-      STROM_TRY(FromArrow(writer_->NewBufferedRowGroup(), "write Parquet"));
+      STROM_TRY(file_->Check(writer_->NewBufferedRowGroup()));
       group_bytes_ = 0;
     }
-    return FromArrow(writer_->WriteRecordBatch(batch), "write Parquet");
+    return file_->Check(writer_->WriteRecordBatch(batch));
   }
   int64_t bytes_so_far() const override { return file_->bytes(); }
 
   Result<FinishedFile> Finish() override {
-    STROM_TRY(FromArrow(writer_->Close(), "close Parquet file"));
+    STROM_TRY(file_->Check(writer_->Close()));
     FinishedFile finished;
     const auto metadata = writer_->metadata();
     finished.rows = metadata->num_rows();
@@ -261,7 +266,7 @@ class OrcWriter final : public DataFileWriter {
     arrow::adapters::orc::WriteOptions orc_options;
     orc_options.compression = compression;
     auto writer = arrow::adapters::orc::ORCFileWriter::Open(file->stream().get(), orc_options);
-    STROM_TRY(FromArrow(writer.status(), "open ORC file"));
+    STROM_TRY(file->Check(writer.status()));
     return std::unique_ptr<DataFileWriter>(
         new OrcWriter(std::move(file), std::move(*writer), std::move(types)));
   }
@@ -275,11 +280,11 @@ class OrcWriter final : public DataFileWriter {
     }
     const auto rows =
         arrow::RecordBatch::Make(arrow::schema(std::move(fields)), batch.num_rows(), columns);
-    return FromArrow(writer_->Write(*rows), "write ORC");
+    return file_->Check(writer_->Write(*rows));
   }
   int64_t bytes_so_far() const override { return file_->bytes(); }
   Result<FinishedFile> Finish() override {
-    STROM_TRY(FromArrow(writer_->Close(), "close ORC file"));
+    STROM_TRY(file_->Check(writer_->Close()));
     FinishedFile finished;
     finished.rows = rows_;
     finished.columns.resize(types_.size());

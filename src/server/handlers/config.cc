@@ -32,7 +32,7 @@ void AlterClusterConfigs(Server& server, Call call) {
           changes.push_back({change.config_key, change.config_value,
                              static_cast<coordinator::Coordinator::ConfigOp>(change.op_type)});
         }
-        STROM_TRY(meta.coordinator().AlterConfigs(changes));
+        STROM_TRY(meta.AlterConfigs(changes));
         server.PublishSettings(meta.coordinator().EffectiveSettings());
         return wire::AlterClusterConfigsResponse();
       });

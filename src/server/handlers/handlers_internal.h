@@ -54,5 +54,8 @@ void LakeTieringHeartbeat(Server& server, Call call);
 void PrepareLakeTableSnapshot(Server& server, Call call);
 void CommitLakeTableSnapshot(Server& server, Call call);
 void GetLakeSnapshot(Server& server, Call call);
+void LakeStatus(Server& server, Call call);
+void LakeControl(Server& server, Call call);
+void LakePreflight(Server& server, Call call);
 
 }  // namespace strom::server

@@ -32,8 +32,9 @@ Result<wire::LakeTieringHeartbeatResponse> Heartbeat(
   wire::LakeTieringHeartbeatResponse response;
   response.coordinator_epoch = kCoordinatorEpoch;
   for (const auto& entry : request.failed_tables) {
-    response.failed_table_resp.push_back(
-        HearEntry(entry, [&](const auto& a) { return schedule.Fail(a, now); }));
+    response.failed_table_resp.push_back(HearEntry(entry, [&](const auto& a) {
+      return schedule.Fail(a, now, entry.failure.value_or("the worker did not say why"));
+    }));
   }
   for (const auto& entry : request.tiering_tables) {
     response.tiering_table_resp.push_back(
@@ -42,12 +43,22 @@ Result<wire::LakeTieringHeartbeatResponse> Heartbeat(
   for (const auto& entry : request.finished_tables) {
     const bool again = std::ranges::find(request.force_finished_tables, entry.table_id) !=
                        request.force_finished_tables.end();
-    response.finished_table_resp.push_back(
-        HearEntry(entry, [&](const auto& a) { return schedule.Finish(a, again, now); }));
+    response.finished_table_resp.push_back(HearEntry(entry, [&](const auto& a) {
+      TieringSchedule::RoundResult result;
+      if (entry.lake_tiering_stats) {
+        result.rows = entry.lake_tiering_stats->record_count.value_or(0);
+        result.bytes = entry.lake_tiering_stats->file_size.value_or(0);
+      }
+      return schedule.Finish(a, again, now, result);
+    }));
   }
   meta.Reschedule();
   if (!request.request_table.value_or(false)) return response;
-  if (const auto assignment = meta.TakeTieringTable()) {
+  const std::string worker = request.worker.value_or("a worker without a name");
+  const auto assignment = request.request_table_id
+                              ? schedule.TakeOne(*request.request_table_id, now, worker)
+                              : meta.TakeTieringTable(worker);
+  if (assignment) {
     if (const meta::TableEntry* table = meta.coordinator().view()->Find(assignment->table_id)) {
       response.tiering_table = wire::PbLakeTieringTableInfo{
           assignment->table_id, ToWire(table->info.path), assignment->epoch};
@@ -147,8 +158,114 @@ Result<wire::GetLakeSnapshotResponse> Snapshot(MetaService& meta,
   return response;
 }
 
+const char* NameOf(TieringSchedule::State state) {
+  switch (state) {
+    case TieringSchedule::State::kIdle: return "idle";
+    case TieringSchedule::State::kScheduled: return "scheduled";
+    case TieringSchedule::State::kPending: return "pending";
+    case TieringSchedule::State::kTiering: return "tiering";
+  }
+  return "unknown";
+}
+
+template <class T>
+std::optional<T> Unless(bool absent, T value) {
+  return absent ? std::nullopt : std::optional<T>(std::move(value));
+}
+
+wire::PbLakeTableStatus StatusOf(const meta::TableEntry& table,
+                                 const TieringSchedule::Status* tiering) {
+  const model::TableOptions& options = table.info.options;
+  wire::PbLakeTableStatus status;
+  status.table_path = ToWire(table.info.path);
+  status.table_id = table.info.table_id;
+  status.enabled = options.lake_enabled;
+  status.freshness_ms = options.lake_freshness_ms;
+  status.format = model::NameOf(options.lake_format);
+  status.state = "off";
+  if (tiering == nullptr) return status;
+  const bool scheduled = tiering->state == TieringSchedule::State::kScheduled;
+  const bool failed = scheduled && tiering->failures > 0;
+  status.state = failed ? "failed" : NameOf(tiering->state);
+  status.paused = tiering->paused;
+  status.due_ms = Unless(!scheduled, tiering->due);
+  status.since_ms = Unless(tiering->since == 0, tiering->since);
+  status.worker = Unless(tiering->worker.empty(), tiering->worker);
+  status.failures = tiering->failures;
+  status.failure = Unless(tiering->failure.empty(), tiering->failure);
+  if (tiering->last_finished != 0) {
+    status.last_finished_ms = tiering->last_finished;
+    status.last_rows = tiering->last.rows;
+    status.last_bytes = tiering->last.bytes;
+    status.last_took_ms = tiering->last_took;
+  }
+  return status;
+}
+
+Result<wire::LakeStatusResponse> ReportStatus(MetaService& meta,
+                                              const wire::LakeStatusRequest& request) {
+  const auto view = meta.coordinator().view();
+  const auto report = meta.coordinator().tiering().Report();
+  wire::LakeStatusResponse response;
+  response.enabled = meta.coordinator().rules().lake_enabled;
+  response.format = model::NameOf(meta.coordinator().rules().lake_format);
+  const auto add = [&](const meta::TableEntry& table) {
+    const auto tiering = report.find(table.info.table_id);
+    response.tables.push_back(
+        StatusOf(table, tiering == report.end() ? nullptr : &tiering->second));
+  };
+  if (request.table_path) {
+    STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(*request.table_path)));
+    add(*table);
+  } else {
+    for (const auto& [path, table] : view->tables) add(*table);
+  }
+  return response;
+}
+
+Result<wire::LakeControlResponse> Control(MetaService& meta,
+                                          const wire::LakeControlRequest& request) {
+  enum Action { kPause = 0, kResume = 1, kNow = 2 };
+  const auto view = meta.coordinator().view();
+  STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(request.table_path)));
+  if (!table->info.options.lake_enabled) {
+    return Err(ErrorCode::kInvalidTable, "table {} is not datalake enabled",
+               table->info.path.ToString());
+  }
+  TieringSchedule& schedule = meta.coordinator().tiering();
+  const model::TableId id = table->info.table_id;
+  switch (request.action) {
+    case kPause: schedule.Pause(id); break;
+    case kResume: schedule.Resume(id); break;
+    case kNow: schedule.HurryUp(id, meta.coordinator().Now()); break;
+    default:
+      return Err(ErrorCode::kUnsupported, "unknown action {} on a lake table", request.action);
+  }
+  meta.Reschedule();
+  return wire::LakeControlResponse();
+}
+
+Result<wire::LakePreflightResponse> Preflight(MetaService& meta,
+                                              const wire::LakePreflightRequest& request) {
+  coordinator::Coordinator::Settings changed;
+  for (const wire::PbKeyValue& setting : request.settings) changed[setting.key] = setting.value;
+  wire::LakePreflightResponse response;
+  for (lake::Check& check : MetaService::Preflight(meta.coordinator().EffectiveSettings(changed)))
+    response.checks.push_back({std::move(check.what), check.ok, std::move(check.detail)});
+  return response;
+}
+
 }  // namespace
 
+void LakeStatus(Server& server, Call call) {
+  AnswerOnCoordinator<wire::LakeStatusRequest>(server, std::move(call), ReportStatus);
+}
+void LakeControl(Server& server, Call call) {
+  AnswerOnCoordinator<wire::LakeControlRequest>(server, std::move(call), Control);
+}
+void LakePreflight(Server& server, Call call) {
+  AnswerOnCoordinator<wire::LakePreflightRequest>(server, std::move(call), Preflight);
+}
 void LakeTieringHeartbeat(Server& server, Call call) {
   AnswerOnCoordinator<wire::LakeTieringHeartbeatRequest>(server, std::move(call), Heartbeat);
 }
