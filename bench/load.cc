@@ -1,6 +1,6 @@
 // Puts load on a running server and prints what it did as one line of JSON. Usage:
 //
-//   load append HOST:PORT TABLE connections in_flight rows_per_batch batches [spread]
+//   load append HOST:PORT TABLE connections in_flight rows_per_batch batches [spread [rows_per_second]]
 //
 // sends pre-built batches with acks=all, each connection to one bucket or round `spread` of them;
 //
@@ -172,6 +172,13 @@ std::vector<double> InParallel(const std::string& address, int64_t connections, 
   return all;
 }
 
+/// Waits until `rows` since `begun` are no more than `rate` a second; 0 is as fast as it goes.
+void KeepRate(double rate, double begun, int64_t rows) {
+  if (rate <= 0) return;
+  const double early = begun + static_cast<double>(rows) / rate - Seconds();
+  if (early > 0) std::this_thread::sleep_for(std::chrono::duration<double>(early));
+}
+
 void Append(const std::vector<std::string>& args) {
   const auto number = [&](size_t i) { return std::stoll(args.at(i)); };
   const int64_t connections = number(2);
@@ -179,6 +186,7 @@ void Append(const std::vector<std::string>& args) {
   const int64_t rows = number(4);
   const int64_t batches = number(5);
   const int64_t spread = args.size() > 6 ? number(6) : 1;
+  const double rate = args.size() > 7 ? static_cast<double>(number(7)) : 0;
   const auto first = Must(client::Connection::Open(args[0]));
   const auto table = Must(first->GetTable(PathOf(args[1])));
   const SharedBytes batch = SharedBytes::Own(MakeBatch(*table, rows));
@@ -194,6 +202,7 @@ void Append(const std::vector<std::string>& args) {
           request.buckets_req[0].bucket_id =
               static_cast<int32_t>((c + i % spread) % table->info.bucket_count());
           pipeline.Send(request);
+          KeepRate(rate, begun, (i + 1) * connections * rows);
         }
       });
   std::printf("{\"requests\": %lld, \"bytes\": %lld, \"seconds\": %.4f}\n",
@@ -301,10 +310,7 @@ void Upsert(const std::vector<std::string>& args) {
             request.buckets_req.push_back(
                 {std::nullopt, bucket, SharedBytes::Own(batch.Build({}))});
           pipeline.Send(request);
-          if (rate <= 0) continue;
-          const double due =
-              begun + static_cast<double>((b + 1) * connections * rows) / rate - Seconds();
-          if (due > 0) std::this_thread::sleep_for(std::chrono::duration<double>(due));
+          KeepRate(rate, begun, (b + 1) * connections * rows);
         }
       });
   std::printf("{\"rows\": %lld, \"seconds\": %.4f}\n",

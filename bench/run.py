@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the server beside the machine's own ceilings in one run and prints a table: CPU-seconds of the server per unit.
 
-Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, iceberg, keys, busy, many, recovery, restart, curves.
+Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, iceberg, rounds, service, keys, busy, many, recovery, restart, curves.
 Cores are shared with the load, so rates are not told; CPU and ratios are.
 """
 import json
@@ -16,7 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/conformance"))
-from harness import READERS, Process, Raw, Server, sql, until  # noqa: E402
+from harness import READERS, STROM, Process, Raw, Server, sql, until  # noqa: E402
 
 LOAD = str(ROOT / "build/release/bench_load")
 GIB = 1 << 30
@@ -199,16 +199,27 @@ def logs(server, ceiling):
 GENERATE = "INSERT INTO {} SELECT id, CAST(id % 100 AS INT), id / 3, 'text ' || (id % 1000) FROM range({}, {}) AS r(id)"
 READ = """
 import json, sys, time
-from pyiceberg.table import StaticTable
-table = StaticTable.from_metadata(sys.argv[1])
+kind, where, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
 begun = time.monotonic()
-assert table.scan().to_arrow().num_rows == int(sys.argv[2])
-print(json.dumps({"seconds": time.monotonic() - begun, "sizes": [file["file_size_in_bytes"] for file in table.inspect.files().to_pylist()]}))
+if kind == "iceberg":
+    from pyiceberg.table import StaticTable
+    import pathlib
+    newest = max(pathlib.Path(where).glob("metadata/v*.metadata.json"), key=lambda path: int(path.name[1:].split(".")[0]))
+    begun = time.monotonic()
+    found = StaticTable.from_metadata(str(newest)).scan().to_arrow().num_rows
+else:
+    from pypaimon import CatalogFactory
+    warehouse, database, table = where.rsplit("/", 2)
+    begun = time.monotonic()
+    builder = CatalogFactory.create({"warehouse": warehouse}).get_table(f"{database.removesuffix('.db')}.{table}").new_read_builder()
+    found = builder.new_read().to_arrow(builder.new_scan().plan().splits()).num_rows
+assert found == rows, found
+print(time.monotonic() - begun)
 """
 
 
 def iceberg():
-    """Rows and changes of keys tiered to Iceberg, and what many rounds cost those who read them."""
+    """Rows tiered to Iceberg."""
     (folder / "iceberg").mkdir()
     server = Server(folder / "iceberg", **{"datalake.format": "iceberg", "server.tiering.enabled": "false"})
     lake, rows = server.cwd / "data/lake/fluss", 9_000_000
@@ -218,43 +229,93 @@ def iceberg():
     bare = load("parquet", rows, *sorted((lake / "flat").rglob("*.parquet")))
     row("tier 9 M rows to Iceberg, worker and server", f"{spent / rows * 1e6:.2f} CPU s per million rows, worker {memory:.0f} MiB resident",
         f"Arrow's bare writer {bare['cpu'] / bare['rows'] * 1e6:.2f}: {bare['cpu'] / bare['rows'] * rows / spent * 100:.0f} % of its rows per CPU-second; target 60 %")
-
-    keys, rounds, sizes = 1_000_000, 120, []
-    for name in ("upserted", "fresh"):
-        sql(server, f"""CREATE TABLE {name} (id BIGINT, k INT, v DOUBLE, s STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true',
-            'table.datalake.freshness' = '100ms', 'table.datalake.auto-compaction' = 'true', 'table.datalake.auto-expire-snapshot' = 'true',
-            'iceberg.history.expire.max-snapshot-age-ms' = '0', 'iceberg.history.expire.min-snapshots-to-keep' = '10')""")
-    worker = Process(["tier", "--fluss.bootstrap.servers", server.address], folder)
-
-    def newest(name):
-        return max((lake / name / "metadata").glob("v*.metadata.json"), key=lambda path: int(path.name[1:].split(".")[0]))
-
-    def put_and_tier(name, statement):
-        worker.lines.clear()
-        sql(server, statement)
-        worker.wait_for(rf"tiering fluss.{name}: snapshot", 60)
-
-    def read(name):
-        times = [json.loads(subprocess.run([READERS, "-W", "ignore", "-c", READ, newest(name), str(keys)], check=True, capture_output=True, text=True).stdout) for _ in range(3)]
-        return min(times, key=lambda one: one["seconds"])
-
-    put_and_tier("upserted", GENERATE.format("upserted", 0, keys))
-    before = cpu(worker)
-    for step in range(rounds):
-        put_and_tier("upserted", f"INSERT INTO upserted SELECT (id * 7919 + {step} * 104729) % {keys}, {step}, id / 3, 'text ' || (id % 1000) FROM range(10000) AS r(id)")
-        sizes.append(newest("upserted").stat().st_size)
-    spent = cpu(worker) - before
-    sql(server, "ALTER TABLE fresh SET ('table.datalake.enabled' = 'false')", GENERATE.format("fresh", 0, keys))
-    put_and_tier("fresh", "ALTER TABLE fresh SET ('table.datalake.enabled' = 'true')")
-    until(lambda: sql(server, "SELECT sum(rows_behind) AS n FROM upserted$lake$lag UNION ALL SELECT sum(rows_behind) FROM fresh$lake$lag") == [[{"n": 0}, {"n": 0}]], 60)
-    worker.stop()
-    many, fresh = read("upserted"), read("fresh")
-    row(f"{rounds} rounds of 10,000 upserts among 1 M keys of Iceberg, compacted: read by pyiceberg",
-        f"{many['seconds']:.2f} s, {len(many['sizes'])} files of {sum(many['sizes']) / len(many['sizes']) / (1 << 20):.1f} MiB on average; {spent / rounds:.2f} CPU s of the worker a round",
-        f"the same rows freshly written {fresh['seconds']:.2f} s: {many['seconds'] / fresh['seconds']:.2f} times; target 1.5")
-    row("metadata document after 20 rounds, and after all", f"{sizes[19] / 1024:.0f} and {sizes[-1] / 1024:.0f} KiB", "target: no growth")
     server.stop()
     shutil.rmtree(folder / "iceberg")
+
+
+def rounds():
+    """An hour of upserts at a freshness of 10 s (360 rounds), as fast as they go: what the rounds cost, and those who read the table then."""
+    keys, count = 1_000_000, 360
+    for kind, expiry in (("iceberg", "'iceberg.history.expire.max-snapshot-age-ms' = '0', 'iceberg.history.expire.min-snapshots-to-keep' = '10'"), ("paimon", "'paimon.snapshot.time-retained' = '1s'")):
+        (folder / kind).mkdir()
+        server = Server(folder / kind, **{"datalake.format": kind, "server.tiering.enabled": "false"})
+        lake = server.cwd / ("data/lake/fluss" if kind == "iceberg" else "data/lake/fluss.db")
+        for name in ("upserted", "fresh"):
+            sql(server, f"""CREATE TABLE {name} (id BIGINT, k INT, v DOUBLE, s STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true',
+                'table.datalake.freshness' = '100ms', 'table.datalake.auto-compaction' = 'true', 'table.datalake.auto-expire-snapshot' = 'true', {expiry})""")
+        worker = Process(["tier", "--fluss.bootstrap.servers", server.address], folder)
+        commits, metadata = [], []
+
+        def put_and_tier(name, statement):
+            worker.lines.clear()  # noqa: B023
+            sql(server, statement)  # noqa: B023
+            commits.append(int(worker.wait_for(rf"tiering fluss.{name}: snapshot .* (\d+) of them to commit", 60).group(1)))  # noqa: B023
+
+        def metadata_bytes():
+            """What the newest commits wrote: everything in the folders of metadata that is younger than it was."""
+            where = lake / "upserted" / ("metadata" if kind == "iceberg" else "manifest")  # noqa: B023
+            return {path.name: path.stat().st_size for path in where.iterdir()}
+
+        put_and_tier("upserted", GENERATE.format("upserted", 0, keys))
+        commits.clear()
+        before = cpu(worker)
+        for step in range(count):
+            known = set(metadata_bytes())
+            put_and_tier("upserted", f"INSERT INTO upserted SELECT (id * 7919 + {step} * 104729) % {keys}, {step}, id / 3, 'text ' || (id % 1000) FROM range(10000) AS r(id)")
+            metadata.append(sum(size for name, size in metadata_bytes().items() if name not in known))
+        spent, made = cpu(worker) - before, sorted(commits)
+        sql(server, "ALTER TABLE fresh SET ('table.datalake.enabled' = 'false')", GENERATE.format("fresh", 0, keys))
+        put_and_tier("fresh", "ALTER TABLE fresh SET ('table.datalake.enabled' = 'true')")
+        until(lambda: sql(server, "SELECT sum(rows_behind) AS n FROM upserted$lake$lag UNION ALL SELECT sum(rows_behind) FROM fresh$lake$lag") == [[{"n": 0}, {"n": 0}]], 60)  # noqa: B023
+        worker.stop()
+
+        def read(name):
+            return min(float(subprocess.run([READERS, "-W", "ignore", "-c", READ, kind, lake / name, str(keys)], check=True, capture_output=True, text=True).stdout) for _ in range(3))  # noqa: B023
+
+        sizes = [one["bytes"] for one in sql(server, "SELECT bytes FROM upserted$lake$files")[0]]
+        many, fresh = read("upserted"), read("fresh")
+        reader = "pyiceberg" if kind == "iceberg" else "pypaimon"
+        row(f"{count} rounds of 10,000 upserts among 1 M keys of {kind.capitalize()}, compacted: read by {reader}",
+            f"{many:.2f} s, {len(sizes)} files of {sum(sizes) / len(sizes) / (1 << 20):.1f} MiB on average; {spent / count:.2f} CPU s of the worker a round",
+            f"the same rows freshly written {fresh:.2f} s: {many / fresh:.2f} times; target 1.5")
+        row(f"the commit of such a round, {kind.capitalize()}", f"p50 {made[len(made) // 2]} ms, p95 {made[len(made) * 95 // 100]} ms", "target 50 ms")
+        row(f"metadata written a round, {kind.capitalize()}", f"{sum(metadata[20:60]) / 40 / 1024:.0f} KiB in rounds 20 to 60, {sum(metadata[-40:]) / 40 / 1024:.0f} KiB in the last 40", "target: no growth")
+        server.stop()
+        shutil.rmtree(folder / kind)
+
+
+def service():
+    """200 tables, of which one has rows; and a proof that stream and lake are equal."""
+    (folder / "service").mkdir()
+    server = Server(folder / "service", **{"datalake.format": "paimon"})
+    options = "'bucket.num' = '1', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '10s'"
+    sql(server, *(f"CREATE TABLE empty_{n} (id BIGINT, s STRING) WITH ({options})" for n in range(199)))
+    before, begun = cpu(server), time.monotonic()
+    until(lambda: time.monotonic() - begun > 10, 20)
+    spent = cpu(server) - before
+    row("199 enabled tables without rows", f"{spent / (time.monotonic() - begun) * 100:.2f} % of a core", "target 1 %")
+    sql(server, f"CREATE TABLE busy (id BIGINT, s STRING) WITH ({options})")
+    lags, writer = [], subprocess.Popen([LOAD, "append", server.address, "busy", "1", "1", "5000", "400", "1", "50000"], stdout=subprocess.PIPE, text=True, cwd=folder)
+    raw = Raw(server.port)
+    table, ends = raw.table_id("fluss", "busy"), []
+    while writer.poll() is None:
+        ends.append((time.monotonic(), raw.list_offset(table)))
+        reached = sql(server, "SELECT lake_offset AS n FROM busy$lake$lag")[0][0]["n"]
+        old = [when for when, end in ends if end > reached]  # the oldest moment whose rows the lake lacks
+        lags.append(ends[-1][0] - old[0] if old else 0)
+    row("one table more with 50 k rows/s, freshness 10 s", f"the lake is behind by {max(lags):.1f} s at most", "target 10 s and a round")
+    until(lambda: sql(server, "SELECT sum(rows_behind) AS n FROM busy$lake$lag") == [[{"n": 0}]], 60)
+    rows = 10_000_000
+    sql(server, "CREATE TABLE proven (id BIGINT, k INT, v DOUBLE, s STRING) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s')", GENERATE.format("proven", 0, rows))
+    until(lambda: sql(server, "SELECT sum(rows_behind) AS n FROM proven$lake$lag") == [[{"n": 0}]], 120)
+    before, begun = cpu(server), os.times()
+    done = subprocess.run([STROM, "lake", "--bootstrap", server.address, "-o", "json", "verify", "proven"], capture_output=True, text=True, check=True)
+    ended = os.times()
+    assert all(one["equal"] for one in json.loads(done.stdout))
+    spent = ended.children_user + ended.children_system - begun.children_user - begun.children_system + cpu(server) - before
+    row("strom lake verify, 10 M rows", f"{rows / spent / 1e6:.1f} M rows per CPU-second of client and server", "target 5 M")
+    server.stop()
+    shutil.rmtree(folder / "service")
 
 
 def log_lake(server):
@@ -278,7 +339,7 @@ def log_lake(server):
     row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
 
 
-PARTS = ["logs", "lake", "iceberg", "keys", "busy", "many", "recovery", "restart", "curves"]
+PARTS = ["logs", "lake", "iceberg", "rounds", "service", "keys", "busy", "many", "recovery", "restart", "curves"]
 wanted = sys.argv[1:] or PARTS
 if unknown := [part for part in wanted if part not in PARTS]:
     sys.exit(f"bench: no part {unknown[0]}; there are {', '.join(PARTS)}")
@@ -304,6 +365,10 @@ with tempfile.TemporaryDirectory() as name:
         log_lake(server)
     if "iceberg" in wanted:
         iceberg()
+    if "rounds" in wanted:
+        rounds()
+    if "service" in wanted:
+        service()
     if "keys" in wanted:
         key_tables(server)
     if "busy" in wanted:

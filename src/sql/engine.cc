@@ -117,15 +117,15 @@ struct ReplacementData : duckdb::ReplacementScanData {
 duckdb::unique_ptr<duckdb::TableRef> ReplaceTable(
     duckdb::ClientContext& context, duckdb::ReplacementScanInput& input,
     duckdb::optional_ptr<duckdb::ReplacementScanData> data) {
-  const auto query =
+  const auto resolved =
       static_cast<ReplacementData&>(*data).hooks.resolve(input.schema_name, input.table_name);
-  if (!query) Throw(query.error());
-  if (!*query) return nullptr;
+  if (!resolved) Throw(resolved.error());
+  if (!*resolved) return nullptr;
   duckdb::Parser parser(context.GetParserOptions());
-  parser.ParseQuery(**query);
+  parser.ParseQuery((*resolved)->query);
   auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(
       std::move(parser.statements[0]));
-  return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), input.table_name);
+  return duckdb::make_uniq<duckdb::SubqueryRef>(std::move(select), (*resolved)->alias);
 }
 
 Json ToJson(const duckdb::Value& value) {
@@ -204,7 +204,12 @@ class DuckDbEngine final : public Engine {
     scan.function_info = duckdb::make_shared_ptr<ScanInfo>(hooks_);
     duckdb::ExtensionLoader(*database_->instance, "strom").RegisterFunction(scan);
     connection_ = std::make_unique<duckdb::Connection>(*database_);
-    connection_->Query("SET TimeZone = 'UTC'");
+    for (const char* statement :
+         {"SET TimeZone = 'UTC'",
+          // Flink's: a quotient of whole numbers is one, and rows know when they are processed.
+          "SET integer_division = true", "CREATE MACRO proctime() AS now()"}) {
+      connection_->Query(statement);
+    }
   }
 
   Result<int64_t> Run(const std::string& statement, RowSink& sink,
@@ -289,7 +294,7 @@ class DuckDbEngine final : public Engine {
     for (const ErrorCode code :
          {ErrorCode::kNetwork, ErrorCode::kTableNotExist, ErrorCode::kRequestTimeOut,
           ErrorCode::kIo, ErrorCode::kCorrupt, ErrorCode::kNotFound,
-          ErrorCode::kLogOffsetOutOfRange, ErrorCode::kUnsupported}) {
+          ErrorCode::kLogOffsetOutOfRange, ErrorCode::kUnsupported, ErrorCode::kInvalidArgument}) {
       const std::string prefix = std::string(NameOf(code)) + ": ";
       const size_t at = message.find(prefix);
       if (at != std::string::npos) return Err(code, "{}", message.substr(at + prefix.size()));

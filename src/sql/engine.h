@@ -17,10 +17,14 @@ namespace strom::sql {
 /// DuckDB behind a wall of our own types: only engine.cc sees its headers.
 class Engine {
  public:
-  /// Turns a table's name into a query that stands for it, or nothing when it is no table of the
-  /// cluster.
-  using Resolve = std::function<Result<std::optional<std::string>>(const std::string& database,
-                                                                   const std::string& table)>;
+  /// A query that stands for a table, and what it is called in the statement.
+  struct Resolved {
+    std::string query;
+    std::string alias;
+  };
+  /// Turns a table's name into such a query, or nothing when it is no table of the cluster.
+  using Resolve = std::function<Result<std::optional<Resolved>>(const std::string& database,
+                                                                const std::string& table)>;
   /// What a query wants of a scan. `equal`: columns that must have a value; rows that differ may be
   /// given all the same, they are filtered afterwards.
   struct ScanRequest {

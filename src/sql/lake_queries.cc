@@ -6,8 +6,8 @@
 
 #include "base/text.h"
 #include "lake/conventions.h"
+#include "sql/engine_types.h"
 #include "sql/lexer.h"
-#include "sql/scans.h"
 
 namespace strom::sql {
 namespace {

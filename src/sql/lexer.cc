@@ -55,6 +55,12 @@ Result<Token> NextToken(std::string_view source, size_t at) {
   const char c = source[at];
   if (c == '\'') return Quoted(source, at, Token::Kind::kString);
   if (c == '"' || c == '`') return Quoted(source, at, Token::Kind::kQuotedName);
+  if (source.substr(at, 3) == "/*+") {
+    const size_t end = source.find("*/", at + 3);
+    if (end == std::string_view::npos)
+      return Err(ErrorCode::kInvalidArgument, "the hint at character {} is not closed", at + 1);
+    return Token{Token::Kind::kHint, std::string(source.substr(at + 3, end - at - 3)), at, end + 2};
+  }
   Token token{Token::Kind::kSymbol, "", at, at + 1};
   if (IsNameStart(c)) {
     token.kind = Token::Kind::kName;
@@ -99,26 +105,6 @@ Result<std::vector<std::string>> SplitStatements(std::string_view script) {
     }
   }
   return statements;
-}
-
-std::string ToDuckDb(std::string_view source, const std::vector<Token>& tokens,
-                     size_t first_token) {
-  std::string out;
-  size_t at = tokens[first_token].begin;
-  for (size_t i = first_token; i < tokens.size(); ++i) {
-    const Token& token = tokens[i];
-    out += source.substr(at, token.begin - at);
-    const bool plain_name =
-        token.kind == Token::Kind::kName && token.text.find('$') == std::string::npos;
-    if (token.kind == Token::Kind::kQuotedName ||
-        (token.kind == Token::Kind::kName && !plain_name)) {
-      out += QuoteName(token.text);
-    } else {
-      out += source.substr(token.begin, token.end - token.begin);
-    }
-    at = token.end;
-  }
-  return out;
 }
 
 std::string QuoteName(const std::string& name) {

@@ -7,9 +7,10 @@
 
 namespace strom::sql {
 
-/// A piece of a statement. `text` of a name or string is without its quotes.
+/// A piece of a statement. `text` of a name or string is without its quotes, of a hint (/*+ ... */)
+/// what is inside.
 struct Token {
-  enum class Kind { kName, kQuotedName, kString, kNumber, kSymbol, kEnd };
+  enum class Kind { kName, kQuotedName, kString, kNumber, kSymbol, kHint, kEnd };
   Kind kind = Kind::kEnd;
   std::string text;
   size_t begin = 0;  // in the source
@@ -20,16 +21,12 @@ struct Token {
 };
 
 /// Cuts one statement into tokens; comments are dropped, "t$lake" is one name. The last token is
-/// kEnd. Errors: kInvalidArgument for a quote that is not closed.
+/// kEnd. Errors: kInvalidArgument for a quote or a hint that is not closed.
 Result<std::vector<Token>> Tokenize(std::string_view source);
 
 /// Cuts a script at its semicolons; statements without any token are left out. Errors:
 /// kInvalidArgument.
 Result<std::vector<std::string>> SplitStatements(std::string_view script);
-
-/// The statement in DuckDB's spelling: names in backticks and names with '$' in double quotes.
-std::string ToDuckDb(std::string_view source, const std::vector<Token>& tokens,
-                     size_t first_token = 0);
 
 std::string QuoteName(const std::string& name);
 std::string QuoteText(const std::string& text);

@@ -12,6 +12,8 @@
 #include "model/partition.h"
 #include "record/arrow_batch.h"
 #include "sql/engine.h"
+#include "sql/engine_types.h"
+#include "sql/faces.h"
 #include "sql/lexer.h"
 #include "sql/scans.h"
 #include "sql/statement.h"
@@ -55,12 +57,17 @@ class Batcher {
 class Session::Inner {
  public:
   explicit Inner(std::unique_ptr<client::Connection> connection)
-      : connection_(std::move(connection)), scans_(*connection_) {}
+      : connection_(std::move(connection)),
+        scans_(connection_->bootstrap()),
+        faces_(*connection_, scans_) {}
 
   Status Start() {
     Engine::Hooks hooks;
-    hooks.resolve = [this](const std::string& database, const std::string& table) {
-      return scans_.Resolve({database.empty() ? database_ : database, table});
+    hooks.resolve = [this](const std::string& database,
+                           const std::string& table) -> Result<std::optional<Engine::Resolved>> {
+      STROM_ASSIGN(auto answer, faces_.Resolve({database.empty() ? database_ : database, table}));
+      if (!answer) return std::nullopt;
+      return Engine::Resolved{std::move(answer->query), std::move(answer->alias)};
     };
     hooks.open_scan = [this](const Engine::ScanRequest& request) { return scans_.Open(request); };
     hooks.scan_schema = [this](const std::string& id) { return scans_.SchemaOf(id); };
@@ -72,6 +79,8 @@ class Session::Inner {
     STROM_ASSIGN(const Statement statement, ParseStatement(text));
     auto report = std::visit([&](const auto& parsed) { return Do(parsed, sink); }, statement);
     scans_.Clear();
+    faces_.Begin({});
+    (void)faces_.TakeReports();  // of a statement that failed
     return report;
   }
 
@@ -377,7 +386,7 @@ class Session::Inner {
     StatementReport report = Said(fmt::format("{} rows {} {}", writer->rows_acknowledged(), done,
                                               table->info.path.ToString()));
     report.rows = writer->rows_acknowledged();
-    report.scans = scans_.TakeReports();
+    report.scans = faces_.TakeReports();
     return report;
   }
 
@@ -385,6 +394,7 @@ class Session::Inner {
     // Retention may cut the log between planning and reading; by then the lake has those rows, so a
     // new plan finds them.
     constexpr int kTries = 3;
+    faces_.Begin(s.equal);
     StatementReport report;
     report.explains = ToUpper(s.text.substr(0, 7)) == "EXPLAIN";
     RowGroupCount row_groups;
@@ -392,10 +402,10 @@ class Session::Inner {
     auto rows = engine_->Run(s.text, sink, count);
     for (int i = 1; i < kTries && !rows && rows.error().code == ErrorCode::kLogOffsetOutOfRange;
          ++i) {
-      (void)scans_.TakeReports();
+      (void)faces_.TakeReports();
       rows = engine_->Run(s.text, sink, count);
     }
-    report.scans = scans_.TakeReports();
+    report.scans = faces_.TakeReports();
     if (!rows) return std::unexpected(rows.error());
     report.row_groups = row_groups.all;
     report.row_groups_skipped = row_groups.skipped;
@@ -406,6 +416,7 @@ class Session::Inner {
 
   std::unique_ptr<client::Connection> connection_;
   Scans scans_;
+  Faces faces_;
   std::unique_ptr<Engine> engine_;
   std::string database_ = "fluss";
 };

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "model/duration.h"
+#include "sql/dialect.h"
 #include "sql/lexer.h"
 
 namespace strom::sql {
@@ -113,7 +114,10 @@ class Parser {
   Result<std::string> Expression(std::initializer_list<std::string_view> ends);
   Result<std::string> Where();
   Result<std::vector<std::pair<std::string, std::string>>> PartitionSpec();
-  Statement AsQuery() const { return Query{ToDuckDb(source_, tokens_)}; }
+  Result<Statement> AsQuery() const {
+    STROM_ASSIGN(std::string text, ToDuckDb(source_, tokens_));
+    return Query{std::move(text), ColumnsComparedEqual(tokens_)};
+  }
 
   std::string_view source_;
   std::vector<Token> tokens_;
@@ -471,7 +475,7 @@ Result<Statement> Parser::ParseInsert() {
     STROM_ASSIGN(insert.columns, NameList());
   }
   if (Here().kind == Token::Kind::kEnd) return Unexpected("VALUES or SELECT");
-  insert.source = ToDuckDb(source_, tokens_, at_);
+  STROM_ASSIGN(insert.source, ToDuckDb(source_, tokens_, at_));
   return insert;
 }
 
@@ -485,6 +489,7 @@ Result<std::string> Parser::Expression(std::initializer_list<std::string_view> e
   if (at_ == begin) return Unexpected("an expression");
   std::vector<Token> part(tokens_.begin() + static_cast<std::ptrdiff_t>(begin),
                           tokens_.begin() + static_cast<std::ptrdiff_t>(at_));
+  part.push_back(Token{Token::Kind::kEnd, "", part.back().end, part.back().end});
   return ToDuckDb(source_, part);
 }
 
@@ -533,6 +538,16 @@ Result<Statement> Parser::Parse() {
                ToUpper(first.text));
   }
   if (first.Is("DESCRIBE") || first.Is("DESC")) {
+    // Of a query, or of a table's face, DuckDB tells.
+    for (const char* word : {"SELECT", "WITH", "FROM", "VALUES", "("}) {
+      if (Ahead(1).Is(word)) return AsQuery();
+    }
+    const bool is_face = std::ranges::any_of(
+        tokens_, [](const Token& token) { return token.text.find('$') != std::string::npos; });
+    if (is_face) {
+      STROM_ASSIGN(const std::string rest, ToDuckDb(source_, tokens_, at_ + 1));
+      return Query{"DESCRIBE SELECT * FROM " + rest, {}};
+    }
     ++at_;
     Describe describe;
     STROM_ASSIGN(describe.name, Table());

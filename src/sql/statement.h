@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -79,9 +80,10 @@ struct Delete {
   TableName name;
   std::string where;
 };
-/// Everything else, in DuckDB's spelling.
+/// Everything else, in DuckDB's spelling. `equal`: columns that it compares with a constant.
 struct Query {
   std::string text;
+  std::set<std::string> equal;
 };
 
 using Statement =

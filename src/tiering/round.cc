@@ -55,8 +55,12 @@ Result<Round::Outcome> Round::Run() {
     outcome_.rows += file->rows();
     outcome_.bytes += file->bytes();
   }
+  const auto begun = std::chrono::steady_clock::now();
   STROM_ASSIGN(const Committed committed, CommitRound(registered, change, reached));
   outcome_.snapshot_id = committed.snapshot_id;
+  outcome_.commit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                           std::chrono::steady_clock::now() - begun)
+                           .count();
   STROM_TRY(Maintain(registered, committed, reached));
   return outcome_;
 }

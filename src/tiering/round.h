@@ -30,6 +30,7 @@ class Round {
     int64_t rows = 0;
     int64_t bytes = 0;
     int64_t snapshot_id = -1;  // -1 when there was nothing to commit
+    int64_t commit_ms = 0;     // of it, for the commit and its registration
     bool cut_short = false;    // rows are left: the time of the round was over
   };
 

@@ -75,9 +75,9 @@ void TieringWorker::Loop() {
       reported = coordination.Fail(job, outcome.error().message);
     } else {
       if (outcome->snapshot_id >= 0) {
-        LogInfo("tiering {}: snapshot {}, {} rows, {} bytes, {} ms{}", path.ToString(),
-                outcome->snapshot_id, outcome->rows, outcome->bytes, took,
-                outcome->cut_short ? ", more to come" : "");
+        LogInfo("tiering {}: snapshot {}, {} rows, {} bytes, {} ms, {} of them to commit{}",
+                path.ToString(), outcome->snapshot_id, outcome->rows, outcome->bytes, took,
+                outcome->commit_ms, outcome->cut_short ? ", more to come" : "");
       }
       reported = coordination.Finish(job, outcome->cut_short, outcome->rows, outcome->bytes);
     }

@@ -127,7 +127,7 @@ print(json.dumps([row["__bucket"] == bucket(row[kind.name]) for row in rows]))
 """
 
 
-@pytest.mark.parametrize(("kind", "value"), [("INT", "i - 500"), ("BIGINT", "i * 123456789"), ("STRING", "'key-ü' || i"), ("DATE", "DATE '1990-01-01' + i::INT"), ("DECIMAL(20, 3)", "i / 8"),
+@pytest.mark.parametrize(("kind", "value"), [("INT", "i - 500"), ("BIGINT", "i * 123456789"), ("STRING", "'key-ü' || i"), ("DATE", "DATE '1990-01-01' + i::INT"), ("DECIMAL(20, 3)", "i / 8.0"),
                                              ("TIMESTAMP(6)", "TIMESTAMP '2025-01-01' + to_microseconds(i)"), ("BYTES", "encode('b' || i)")])
 def test_the_bucket_of_a_key_is_the_one_iceberg_computes(server, name, kind, value):
     sql(server, f"CREATE TABLE {name} (k {kind}, v INT) WITH ('bucket.num' = '5', 'bucket.key' = 'k', {LAKE})", f"INSERT INTO {name} SELECT {value}, i FROM range(500) AS r(i)")

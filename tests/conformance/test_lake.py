@@ -39,8 +39,8 @@ LAKE = "'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s'"
 def test_the_lake_holds_what_the_log_holds(server, name, options, file_format):
     sql(server, f"""CREATE TABLE {name} (id BIGINT, s STRING, d DECIMAL(20, 3), day DATE, ts TIMESTAMP(6), b BOOLEAN, f DOUBLE, i TINYINT)
                     WITH ({options}, {LAKE}, 'paimon.file.format' = '{file_format}')""")
-    sql(server, f"""INSERT INTO {name} SELECT id, CASE WHEN id % 5 = 0 THEN NULL ELSE 'row ' || id END, id / 8, DATE '2025-01-01' + CAST(id % 100 AS INT),
-                    TIMESTAMP '2025-01-01 00:00:00' + to_microseconds(id), id % 2 = 0, id / 4, id % 100 FROM generate_series(0, 999) AS g(id)""")
+    sql(server, f"""INSERT INTO {name} SELECT id, CASE WHEN id % 5 = 0 THEN NULL ELSE 'row ' || id END, id / 8.0, DATE '2025-01-01' + CAST(id % 100 AS INT),
+                    TIMESTAMP '2025-01-01 00:00:00' + to_microseconds(id), id % 2 = 0, id / 4.0, id % 100 FROM generate_series(0, 999) AS g(id)""")
     wait_until_tiered(server, name, 1000)
     rows = pypaimon(server, "fluss." + name)
     assert sorted(row["id"] for row in rows) == list(range(1000))
@@ -123,7 +123,7 @@ def test_small_files_are_joined_and_old_snapshots_go(server, name, options, file
         ts6 TIMESTAMP(6), z3 TIMESTAMP_LTZ(3), z6 TIMESTAMP_LTZ(6), by BYTES, a ARRAY<INT>, m MAP<STRING, INT>, r ROW<x INT, y STRING>)
         WITH ({options}, 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '100ms', 'paimon.file.format' = '{file_format}', 'table.datalake.auto-compaction' = 'true',
               'table.datalake.auto-expire-snapshot' = 'true', 'paimon.snapshot.num-retained.min' = '2', 'paimon.snapshot.num-retained.max' = '3')""")
-    values = """{0}, {0} % 2 = 0, {0} % 100, {0} / 4, 'row {0}', {0} / 8, 1234567890123456789012345678.0123456789, DATE '2025-01-01' + {0}, TIME '23:59:59.999', TIMESTAMP '2025-01-01 01:02:03.456',
+    values = """{0}, {0} % 2 = 0, {0} % 100, {0} / 4.0, 'row {0}', {0} / 8.0, 1234567890123456789012345678.0123456789, DATE '2025-01-01' + {0}, TIME '23:59:59.999', TIMESTAMP '2025-01-01 01:02:03.456',
         TIMESTAMP '{early}-01-01 00:00:00.000001', TIMESTAMPTZ '2025-06-01 12:00:00+00', TIMESTAMPTZ '2025-06-01 12:00:00.123456+00', '\\x00\\xFF'::BLOB, [{0}, NULL, 3], MAP {{'k': {0}}}, {{'x': {0}, 'y': 'z'}}"""
     values = values.replace("{early}", "1900" if file_format == "parquet" else "1970")  # Java cannot read what Arrow writes to ORC before 1970
     rounds, rows = 12, 0

@@ -52,7 +52,7 @@ def test_rows_come_back_from_each_log_format(server, name, log_format):
     """pyfluss scans ARROW tables only, so the row formats are written and read by our own client."""
     sql(server, f"""CREATE TABLE {name} (id BIGINT, s STRING, d DECIMAL(20, 3), t TIMESTAMP(9), b BYTES, a ARRAY<STRING>, m MAP<INT, STRING>, r ROW<x INT>)
                     WITH ('table.log.format' = '{log_format}', 'bucket.num' = '2')""",
-        f"""INSERT INTO {name} SELECT id, CASE WHEN id % 3 > 0 THEN 's' || id END, id / 8, TIMESTAMP_NS '2025-01-01 00:00:00.123456789', 'x'::BLOB,
+        f"""INSERT INTO {name} SELECT id, CASE WHEN id % 3 > 0 THEN 's' || id END, id / 8.0, TIMESTAMP_NS '2025-01-01 00:00:00.123456789', 'x'::BLOB,
             ['a', NULL, 'long enough to lie outside'], MAP {{1: 'one'}}, {{'x': id}} FROM range(300) AS g(id)""")
     row = sql(server, f"SELECT * FROM {name} WHERE id = 10")[0][0]
     assert row == {"id": 10, "s": "s10", "d": 1.25, "t": "2025-01-01 00:00:00.123456789", "b": "x",

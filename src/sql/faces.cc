@@ -1,0 +1,430 @@
+#include "sql/faces.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "client/lake_snapshot.h"
+#include "sql/engine_types.h"
+#include "sql/lake_queries.h"
+#include "sql/moment.h"
+
+namespace strom::sql {
+namespace {
+
+Status RefuseOptions(const ReadOptions& options, const char* what) {
+  if (options.empty()) return {};
+  return Err(ErrorCode::kUnsupported, "{} takes no options and no FOR clause", what);
+}
+
+int64_t RowsIn(const std::vector<client::LogReader::Range>& ranges) {
+  int64_t rows = 0;
+  for (const auto& range : ranges) rows += range.stop_offset - range.start_offset;
+  return rows;
+}
+
+std::string KeyList(const model::Schema& schema) {
+  std::vector<std::string> keys;
+  for (const std::string& key : schema.primary_key) keys.push_back(QuoteName(key));
+  return Join(keys, ", ");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<lake::LakeTable>> Faces::OpenLake(const client::Table& table) const {
+  const model::LakeFormat format = table.info.options.lake_format;
+  STROM_ASSIGN(const auto catalog,
+               lake::OpenCatalog(
+                   format, lake::CatalogOptionsIn(table.properties, "table.datalake.", format)));
+  return catalog->OpenTable(table.info.path);
+}
+
+Result<Faces::LakePart> Faces::Registered(const client::Table& table) const {
+  LakePart part;
+  if (!table.info.options.lake_enabled) return part;
+  STROM_ASSIGN(auto registered,
+               client::GetLakeSnapshot(connection_, table.info, /*readable=*/true));
+  if (!registered) return part;
+  part.snapshot_id = registered->id;
+  part.offsets = std::move(registered->offsets);
+  return part;
+}
+
+Result<Faces::LakePart> Faces::ReadLake(const client::Table& table) const {
+  STROM_ASSIGN(LakePart part, Registered(table));
+  if (!part.snapshot_id) return part;
+  STROM_ASSIGN(const auto lake, OpenLake(table));
+  STROM_ASSIGN(part.files, lake->Plan(*part.snapshot_id));
+  return part;
+}
+
+Result<Faces::LakePart> Faces::LakeAt(const client::Table& table,
+                                      const ReadOptions& options) const {
+  if (!options.hints.empty()) {
+    return Err(ErrorCode::kUnsupported,
+               "the options of a scan are for the stream; {}$lake takes FOR SYSTEM_TIME AS OF "
+               "TIMESTAMP '...' or FOR SYSTEM_VERSION AS OF id",
+               table.info.path.table);
+  }
+  if (!options.as_of && !options.version) return ReadLake(table);
+  STROM_ASSIGN(const auto lake, OpenLake(table));
+  LakePart part;
+  if (options.version) {
+    part.snapshot_id = *options.version;
+  } else {
+    STROM_ASSIGN(const Millis moment, ParseMoment(*options.as_of));
+    STROM_ASSIGN(const auto snapshots, lake->Snapshots());
+    for (const lake::SnapshotInfo& snapshot : snapshots) {
+      if (snapshot.commit_ms <= moment) part.snapshot_id = snapshot.snapshot_id;
+    }
+    if (!part.snapshot_id) return part;  // before its first row
+  }
+  auto files = lake->Plan(*part.snapshot_id);
+  if (!files && files.error().code == ErrorCode::kNotFound) {
+    return Err(ErrorCode::kNotFound, "{}$lake has no snapshot {}; {}$lake$snapshots tells which",
+               table.info.path.table, *part.snapshot_id, table.info.path.table);
+  }
+  STROM_ASSIGN(part.files, std::move(files));
+  return part;
+}
+
+Result<std::vector<Faces::Progress>> Faces::ProgressOf(const client::Table& table,
+                                                       const LakePart& lake) {
+  STROM_ASSIGN(const auto earliest,
+               client::ListOffsets(connection_, table, client::OffsetKind::kEarliest));
+  STROM_ASSIGN(const auto latest,
+               client::ListOffsets(connection_, table, client::OffsetKind::kLatest));
+  std::vector<Progress> all;
+  for (const auto& [bucket, end] : latest) {
+    Progress one{bucket, earliest.at(bucket), 0, end};
+    if (const auto tiered = lake.offsets.find(bucket); tiered != lake.offsets.end())
+      one.lake = tiered->second;
+    all.push_back(one);
+  }
+  return all;
+}
+
+Result<Faces::Ranges> Faces::LogRanges(const client::Table& table, const ReadOptions& options) {
+  if (options.as_of || options.version) {
+    return Err(ErrorCode::kUnsupported,
+               "{}: the past is kept in the lake: read {}$lake FOR SYSTEM_TIME AS OF ...",
+               table.info.path.ToString(), table.info.path.table);
+  }
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(table, {}));
+  STROM_ASSIGN(const StartingPoint start, StartingPointIn(options.hints));
+  std::map<model::TableBucket, int64_t> by_time;
+  if (start.kind == StartingPoint::Kind::kTimestamp) {
+    STROM_ASSIGN(by_time, client::ListOffsets(connection_, table, client::OffsetKind::kTimestamp,
+                                              start.timestamp));
+  }
+  Ranges ranges;
+  for (const Progress& one : all) {
+    int64_t from = one.earliest;
+    if (start.kind == StartingPoint::Kind::kLatest) from = one.end;
+    if (start.kind == StartingPoint::Kind::kTimestamp) from = by_time.at(one.bucket);
+    if (from < one.end) ranges.push_back({one.bucket, from, one.end});
+  }
+  return ranges;
+}
+
+ScanReport& Faces::NoteLake(const client::Table& table, const LakePart& lake) {
+  ScanReport& report = reports_.emplace_back();
+  report.table = table.info.path.ToString();
+  report.lake_only = true;
+  report.snapshot_id = lake.snapshot_id;
+  report.lake_files = static_cast<int64_t>(lake.files.size());
+  for (const lake::DataFile& file : lake.files) report.lake_rows += file.rows;
+  if (!lake.snapshot_id) {
+    report.note = fmt::format(
+        "{}$lake has no snapshot yet; the first comes as soon as a round has run (freshness {} s)",
+        table.info.path.table, table.info.options.lake_freshness_ms / 1000);
+  }
+  return report;
+}
+
+void Faces::AppendLakeQueries(const SharedTable& table, const LakePart& lake,
+                              std::vector<std::string>& parts) {
+  const model::Schema& schema = table->info.descriptor.schema;
+  std::vector<lake::DataFile> parquet;
+  std::vector<std::string> others;
+  for (const lake::DataFile& file : lake.files) {
+    if (DuckDbReads(file, schema)) {
+      parquet.push_back(file);
+    } else {
+      others.push_back(file.path);
+    }
+  }
+  if (!parquet.empty()) parts.push_back(RowsOfFiles(schema, parquet));
+  if (!others.empty())
+    parts.push_back("SELECT " + ColumnList(schema) + " FROM " +
+                    scans_.Add({table, {}, std::move(others), {}}));
+}
+
+void Faces::AppendLogQueries(const SharedTable& table, const Ranges& ranges,
+                             std::vector<std::string>& parts) {
+  // Of very many buckets several share a scan: each has a connection.
+  constexpr size_t kMostScans = 8;
+  const size_t scans = std::min(ranges.size(), kMostScans);
+  for (size_t i = 0; i < scans; ++i) {
+    Scan scan{table, {}, {}, {}};
+    for (size_t r = i; r < ranges.size(); r += scans) scan.ranges.push_back(ranges[r]);
+    parts.push_back("SELECT " + ColumnList(table->info.descriptor.schema) + " FROM " +
+                    scans_.Add(std::move(scan)));
+  }
+}
+
+Result<std::string> Faces::Table(const SharedTable& table, const ReadOptions& options) {
+  STROM_ASSIGN(const StartingPoint start, StartingPointIn(options.hints));
+  const bool keyed = table->info.descriptor.has_primary_key();
+  if (start.kind != StartingPoint::Kind::kFull || options.as_of || options.version) {
+    STROM_ASSIGN(const Ranges ranges, LogRanges(*table, options));
+    if (keyed) {
+      return Err(ErrorCode::kUnsupported,
+                 "{} is a table of keys: a part of its changes is no table; read {}$changelog",
+                 table->info.path.ToString(), table->info.path.table);
+    }
+    ScanReport& report = reports_.emplace_back();
+    report.table = table->info.path.ToString();
+    report.stream_rows = RowsIn(ranges);
+    std::vector<std::string> parts;
+    AppendLogQueries(table, ranges, parts);
+    return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
+  }
+  if (!keyed) return LogUnion(table);
+  STROM_ASSIGN(auto over_lake, KeysOverLake(table));
+  return over_lake ? std::move(*over_lake) : Keys(table);
+}
+
+Result<std::string> Faces::LogUnion(const SharedTable& table) {
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  ScanReport& report = NoteLake(*table, lake);
+  report.lake_only = false;
+  report.note.reset();
+  std::vector<std::string> parts;
+  AppendLakeQueries(table, lake, parts);
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
+  Ranges ranges;
+  for (const Progress& one : all) {
+    const int64_t start = std::max(one.lake, one.earliest);
+    if (start < one.end) ranges.push_back({one.bucket, start, one.end});
+  }
+  report.stream_rows = RowsIn(ranges);
+  AppendLogQueries(table, ranges, parts);
+  return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
+}
+
+/// The server has every row of a key table, so the lake need not be asked.
+Result<std::string> Faces::Keys(const SharedTable& table) {
+  ScanReport report;
+  report.table = table->info.path.ToString();
+  Scan scan{table, {}, {}, table->info.Buckets(table->partitions)};
+  if (scan.buckets.empty()) return EmptySelect(table->info.descriptor.schema);
+  reports_.push_back(std::move(report));
+  return "SELECT " + ColumnList(table->info.descriptor.schema) + " FROM " +
+         scans_.Add(std::move(scan));
+}
+
+Result<std::optional<std::string>> Faces::KeysOverLake(const SharedTable& table) {
+  const model::Schema& schema = table->info.descriptor.schema;
+  // A lookup is for the server.
+  const bool is_lookup = std::ranges::all_of(
+      schema.primary_key, [&](const std::string& key) { return equal_.contains(key); });
+  if (is_lookup || !table->info.options.lake_enabled) return std::nullopt;
+  const auto lake = ReadLake(*table);
+  if (!lake || !CheckKeysReadable(*table, *lake)) return std::nullopt;
+  int64_t rows = 0;
+  for (const lake::DataFile& file : lake->files) rows += file.rows;
+  if (rows < kLakeFrom) return std::nullopt;
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, *lake));
+  Scan changes{table, {}, {}, {}, /*with_changes=*/true};
+  for (const Progress& one : all) {
+    if (one.lake < one.earliest) return std::nullopt;  // changes are missing in between
+    if (one.lake < one.end) changes.ranges.push_back({one.bucket, one.lake, one.end});
+  }
+  const int64_t changed = RowsIn(changes.ranges);
+  if (changed > rows) return std::nullopt;
+  ScanReport& report = NoteLake(*table, *lake);
+  report.lake_only = false;
+  report.stream_rows = changed;
+  const std::string lake_rows = RowsOfKeys(schema, lake->files);
+  if (changes.ranges.empty()) return lake_rows;
+  const std::string columns = ColumnList(schema);
+  const std::string keys = KeyList(schema);
+  const std::string newest = "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY " + keys +
+                             " ORDER BY " + kLogOffset + " DESC) AS _newest FROM " +
+                             scans_.Add(std::move(changes)) + ") WHERE _newest = 1)";
+  return "SELECT " + columns + " FROM (" + lake_rows + ") AS l ANTI JOIN " + newest +
+         " AS c USING (" + keys + ") UNION ALL SELECT " + columns + " FROM " + newest + " WHERE " +
+         kChangeType + " IN ('insert', 'update_after')";
+}
+
+Result<std::string> Faces::LakeOnly(const SharedTable& table, const ReadOptions& options) {
+  STROM_ASSIGN(const LakePart lake, LakeAt(*table, options));
+  NoteLake(*table, lake);
+  const model::Schema& schema = table->info.descriptor.schema;
+  if (table->info.descriptor.has_primary_key()) {
+    STROM_TRY(CheckKeysReadable(*table, lake));
+    return RowsOfKeys(schema, lake.files);
+  }
+  std::vector<std::string> parts;
+  AppendLakeQueries(table, lake, parts);
+  return parts.empty() ? EmptySelect(schema) : JoinSelects(parts);
+}
+
+Status Faces::CheckKeysReadable(const client::Table& table, const LakePart& lake) {
+  for (const lake::DataFile& file : lake.files) {
+    if (DuckDbReads(file, table.info.descriptor.schema)) continue;
+    return Err(ErrorCode::kUnsupported,
+               "table {}: a key table with timestamps finer than microseconds cannot be read from "
+               "the lake here",
+               table.info.path.ToString());
+  }
+  return {};
+}
+
+Result<std::string> Faces::Snapshots(const SharedTable& table, const ReadOptions& options) {
+  STROM_TRY(RefuseOptions(options, "$lake$snapshots"));
+  STROM_ASSIGN(const auto lake, OpenLake(*table));
+  STROM_ASSIGN(const auto snapshots, lake->Snapshots());
+  return SnapshotRows(table->info.options.lake_format, snapshots);
+}
+
+Result<std::string> Faces::Files(const SharedTable& table, const ReadOptions& options) {
+  STROM_ASSIGN(const LakePart lake, LakeAt(*table, options));
+  NoteLake(*table, lake);
+  return FileRowsOf(lake.files);
+}
+
+Result<std::string> Faces::Partitions(const SharedTable& table, const ReadOptions& options) {
+  STROM_ASSIGN(const LakePart lake, LakeAt(*table, options));
+  NoteLake(*table, lake);
+  return "SELECT partition, sum(rows)::BIGINT AS record_count, count(*)::BIGINT AS file_count, "
+         "sum(bytes)::BIGINT AS file_size_in_bytes FROM (" +
+         FileRowsOf(lake.files) + ") GROUP BY partition ORDER BY partition";
+}
+
+Result<std::string> Faces::Lag(const SharedTable& table, const ReadOptions& options) {
+  STROM_TRY(RefuseOptions(options, "$lake$lag"));
+  STROM_ASSIGN(const LakePart lake, Registered(*table));  // also when the lake is out of reach
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
+  std::vector<std::string> parts{
+      "SELECT NULL::VARCHAR AS partition, NULL::INTEGER AS bucket, NULL::BIGINT AS lake_offset, "
+      "NULL::BIGINT AS log_end_offset, NULL::BIGINT AS rows_behind WHERE false"};
+  for (const Progress& one : all) {
+    parts.push_back(fmt::format("SELECT {}, {}::INTEGER, {}::BIGINT, {}::BIGINT, {}::BIGINT",
+                                QuoteText(table->PartitionName(one.bucket)), one.bucket.bucket,
+                                one.lake, one.end,
+                                std::max<int64_t>(one.end - std::max(one.lake, one.earliest), 0)));
+  }
+  return JoinSelects(parts);
+}
+
+/// What the lake says of each bucket beside what the stream says, up to the offset that the lake
+/// has reached; of keys, those that did not change after it.
+Result<std::string> Faces::Verify(const SharedTable& table, const ReadOptions& options) {
+  STROM_TRY(RefuseOptions(options, "$lake$verify"));
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
+  const model::Schema& schema = table->info.descriptor.schema;
+  const bool keyed = table->info.descriptor.has_primary_key();
+  if (keyed) STROM_TRY(CheckKeysReadable(*table, lake));
+  for (const lake::DataFile& file : lake.files) {
+    if (DuckDbReads(file, schema)) continue;
+    return Err(ErrorCode::kUnsupported, "table {}: {} cannot be verified here: its format is {}",
+               table->info.path.ToString(), file.path, file.format);
+  }
+  VerifyQuery query(table->info.descriptor);
+  for (const Progress& one : all) {
+    VerifyQuery::Bucket bucket{
+        table->PartitionName(one.bucket), one.bucket.bucket, one.earliest, {}, {}};
+    if (keyed) {
+      bucket.stream = scans_.Add({table, {}, {}, {one.bucket}});
+      if (one.lake < one.end)
+        bucket.later =
+            scans_.Add({table, {{one.bucket, std::max(one.lake, one.earliest), one.end}}, {}, {}});
+    } else if (one.earliest < one.lake) {
+      bucket.stream = scans_.Add({table, {{one.bucket, one.earliest, one.lake}}, {}, {}});
+    }
+    query.Add(std::move(bucket));
+  }
+  return query.Text(lake.files);
+}
+
+Result<std::string> Faces::Changelog(const SharedTable& table, const ReadOptions& options) {
+  Scan scan{table, {}, {}, {}, /*with_changes=*/true};
+  STROM_ASSIGN(scan.ranges, LogRanges(*table, options));
+  ScanReport& report = reports_.emplace_back();
+  report.table = table->info.path.ToString();
+  report.stream_rows = RowsIn(scan.ranges);
+  return fmt::format("SELECT {}, {}, {}, {} FROM {}", kChangeType, kLogOffset, kCommitTimestamp,
+                     ColumnList(table->info.descriptor.schema), scans_.Add(std::move(scan)));
+}
+
+/// Changes with the row before and after, of which the two halves of an update are neighbours in
+/// the log.
+Result<std::string> Faces::Binlog(const SharedTable& table, const ReadOptions& options) {
+  const model::Schema& schema = table->info.descriptor.schema;
+  if (!table->info.descriptor.has_primary_key()) {
+    return Err(ErrorCode::kUnsupported, "{} has no primary key: its rows do not change; read {}",
+               table->info.path.ToString(), table->info.path.table);
+  }
+  Scan scan{table, {}, {}, {}, /*with_changes=*/true};
+  STROM_ASSIGN(scan.ranges, LogRanges(*table, options));
+  ScanReport& report = reports_.emplace_back();
+  report.table = table->info.path.ToString();
+  report.stream_rows = RowsIn(scan.ranges);
+  std::vector<std::string> fields;
+  for (const model::Column& column : schema.columns)
+    fields.push_back(QuoteName(column.name) + " := " + QuoteName(column.name));
+  const std::string row = "struct_pack(" + Join(fields, ", ") + ")";
+  return fmt::format(
+      "SELECT CASE {0} WHEN 'update_after' THEN 'update' ELSE {0} END AS {0}, {1}, {2}, CASE {0} "
+      "WHEN 'delete' THEN _row WHEN 'update_after' THEN CASE WHEN _kind_before = 'update_before' "
+      "THEN _row_before END END AS before, CASE WHEN {0} <> 'delete' THEN _row END AS after FROM "
+      "(SELECT {0}, {1}, {2}, {3} AS _row, lag({3}) OVER _bucket AS _row_before, lag({0}) OVER "
+      "_bucket AS _kind_before FROM {4} WINDOW _bucket AS (PARTITION BY {5} ORDER BY {1})) WHERE "
+      "{0} <> 'update_before'",
+      kChangeType, kLogOffset, kCommitTimestamp, row, scans_.Add(std::move(scan)), kBucketName);
+}
+
+Result<std::optional<Faces::Answer>> Faces::Resolve(const model::TablePath& path) {
+  // What a name may end with, the longest first.
+  struct Face {
+    std::string_view suffix;
+    bool of_lake;
+    Result<std::string> (Faces::*query)(const SharedTable& table, const ReadOptions& options);
+  };
+  static constexpr Face kFaces[] = {{"$lake$snapshots", true, &Faces::Snapshots},
+                                    {"$lake$files", true, &Faces::Files},
+                                    {"$lake$partitions", true, &Faces::Partitions},
+                                    {"$lake$lag", true, &Faces::Lag},
+                                    {"$lake$verify", true, &Faces::Verify},
+                                    {"$lake", true, &Faces::LakeOnly},
+                                    {"$changelog", false, &Faces::Changelog},
+                                    {"$binlog", false, &Faces::Binlog},
+                                    {"", false, &Faces::Table}};
+  STROM_ASSIGN(const auto split, SplitName(path.table));
+  const auto& [name, options] = split;
+  model::TablePath base{path.database, name};
+  const Face& face = *std::ranges::find_if(
+      kFaces, [&](const Face& one) { return base.table.ends_with(one.suffix); });
+  base.table.resize(base.table.size() - face.suffix.size());
+  if (!model::CheckName(base.table, "table", ErrorCode::kInvalidTable) ||
+      !model::CheckName(base.database, "db", ErrorCode::kInvalidTable)) {
+    return std::nullopt;  // a file, say
+  }
+  const auto table = connection_.GetTable(base);
+  if (!table && (table.error().code == ErrorCode::kTableNotExist ||
+                 table.error().code == ErrorCode::kDatabaseNotExist))
+    return std::nullopt;
+  if (!table) return std::unexpected(table.error());
+  if (face.of_lake && !(*table)->info.options.lake_enabled) {
+    return Err(
+        ErrorCode::kUnsupported,
+        "table {} is not datalake enabled; ALTER TABLE {} SET ('table.datalake.enabled' = 'true')",
+        base.ToString(), base.ToString());
+  }
+  STROM_ASSIGN(std::string query, (this->*face.query)(*table, options));
+  return Answer{std::move(query), name};
+}
+
+}  // namespace strom::sql

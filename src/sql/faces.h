@@ -1,0 +1,99 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/connection.h"
+#include "lake/lake.h"
+#include "sql/dialect.h"
+#include "sql/scans.h"
+#include "sql/session.h"
+
+namespace strom::sql {
+
+/// Makes of a table's name the query that stands for it: "t", and its faces "t$lake", "t$changelog"
+/// and others. Parquet files are left to DuckDB, which skips row groups and columns on its own;
+/// what it cannot read becomes a scan. One caller at a time.
+class Faces {
+ public:
+  Faces(client::Connection& connection, Scans& scans) : connection_(connection), scans_(scans) {}
+
+  struct Answer {
+    std::string query;
+    std::string alias;  // the name without its options
+  };
+  /// Nothing when the cluster has no such table. Errors: kNetwork, kUnsupported, kInvalidArgument
+  /// (options that make no sense), those of the server and the lake.
+  Result<std::optional<Answer>> Resolve(const model::TablePath& path);
+
+  /// A statement begins that compares `equal` columns with constants.
+  void Begin(std::set<std::string> equal) { equal_ = std::move(equal); }
+  /// What the queries since the last call will read.
+  std::vector<ScanReport> TakeReports() { return std::exchange(reports_, {}); }
+
+  /// Key tables of at least this many rows in the lake are read from there, with the changes since
+  /// over them; smaller ones from the server.
+  static constexpr int64_t kLakeFrom = 500'000;
+
+ private:
+  using SharedTable = std::shared_ptr<const client::Table>;
+  struct LakePart {
+    std::optional<int64_t> snapshot_id;
+    std::map<model::TableBucket, int64_t> offsets;
+    std::vector<lake::DataFile> files;
+  };
+  /// How far the lake is with one bucket.
+  struct Progress {
+    model::TableBucket bucket;
+    int64_t earliest = 0;
+    int64_t lake = 0;  // the first offset that it lacks
+    int64_t end = 0;
+  };
+  using Ranges = std::vector<client::LogReader::Range>;
+
+  // One a face.
+  Result<std::string> Table(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> LakeOnly(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> Snapshots(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> Files(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> Partitions(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> Lag(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> Verify(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> Changelog(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> Binlog(const SharedTable& table, const ReadOptions& options);
+
+  Result<std::string> LogUnion(const SharedTable& table);
+  Result<std::string> Keys(const SharedTable& table);
+  /// A key table's rows in the lake with the changes since over them; nothing when its lake cannot
+  /// answer for it, or when the server does it better.
+  Result<std::optional<std::string>> KeysOverLake(const SharedTable& table);
+
+  Result<std::unique_ptr<lake::LakeTable>> OpenLake(const client::Table& table) const;
+  /// What the server knows of the lake: no files.
+  Result<LakePart> Registered(const client::Table& table) const;
+  Result<LakePart> ReadLake(const client::Table& table) const;
+  /// The lake as it was at a time or with a snapshot.
+  Result<LakePart> LakeAt(const client::Table& table, const ReadOptions& options) const;
+  Result<std::vector<Progress>> ProgressOf(const client::Table& table, const LakePart& lake);
+  /// The part of the log that `options` ask for, by default from its beginning, up to now.
+  Result<Ranges> LogRanges(const client::Table& table, const ReadOptions& options);
+  /// Errors: kUnsupported.
+  static Status CheckKeysReadable(const client::Table& table, const LakePart& lake);
+  void AppendLakeQueries(const SharedTable& table, const LakePart& lake,
+                         std::vector<std::string>& parts);
+  /// Scans of a log, one a bucket, so that they run beside each other.
+  void AppendLogQueries(const SharedTable& table, const Ranges& ranges,
+                        std::vector<std::string>& parts);
+  /// Begins the report of a query that reads the lake part of a table.
+  ScanReport& NoteLake(const client::Table& table, const LakePart& lake);
+
+  client::Connection& connection_;
+  Scans& scans_;
+  std::set<std::string> equal_;
+  std::vector<ScanReport> reports_;
+};
+
+}  // namespace strom::sql
