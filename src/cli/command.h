@@ -17,7 +17,8 @@ enum Exit {
   kDenied = 5,
   kRefused = 6,
   kRetry = 7,
-  kTimeout = 8
+  kTimeout = 8,
+  kInterrupted = 130  // what was read so far is printed
 };
 
 /// The words after a verb: `--name value`, `--name=value`, `-c value`, and what stands alone.

@@ -11,6 +11,11 @@ namespace {
 using sql::Cell;
 using sql::ResultColumn;
 
+/// What is printed so far goes out; false when nobody takes it.
+bool FlushTo(FILE* out) {
+  return std::fflush(out) == 0 && std::ferror(out) == 0;
+}
+
 void Put(FILE* out, const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), out);
 }
@@ -46,6 +51,7 @@ class JsonPrinter final : public sql::RowSink {
     Put(out_, first_ ? "]\n" : "\n]\n");
     std::fflush(out_);
   }
+  bool Flush() override { return FlushTo(out_); }
 
  private:
   FILE* const out_;
@@ -59,6 +65,7 @@ class NdjsonPrinter final : public sql::RowSink {
   void Begin(const std::vector<ResultColumn>& columns) override { columns_ = columns; }
   void Row(const std::vector<Cell>& cells) override { Put(out_, JsonRow(columns_, cells) + "\n"); }
   void End() override { std::fflush(out_); }
+  bool Flush() override { return FlushTo(out_); }
 
  private:
   FILE* const out_;
@@ -83,6 +90,7 @@ class CsvPrinter final : public sql::RowSink {
     Put(out_, line + "\n");
   }
   void End() override { std::fflush(out_); }
+  bool Flush() override { return FlushTo(out_); }
 
  private:
   /// An empty text is quoted, so that it differs from NULL.
@@ -109,6 +117,10 @@ class TablePrinter final : public sql::RowSink {
     if (!rows_.empty() || !printed_) PrintPiece();
     printed_ = false;
     std::fflush(out_);
+  }
+  bool Flush() override {
+    if (!rows_.empty()) PrintPiece();
+    return FlushTo(out_);
   }
 
  private:

@@ -89,14 +89,14 @@ class Runner {
     }
     if (report->explains && !report->scans.empty())
       std::fprintf(stderr, "%s\n", Sources(*report).substr(2).c_str());
-    if (!chatty_ || report->explains) return kDone;
+    if (!chatty_ || report->explains) return report->interrupted ? kInterrupted : kDone;
     const std::string time = timing_ ? fmt::format(", {} ms", took) : "";
     const std::string line =
         report->has_rows
             ? fmt::format("({} rows{}{})", report->rows, time, Sources(*report))
             : fmt::format("{}{}", report->message.empty() ? "done" : report->message, time);
     std::fprintf(stderr, "%s\n", line.c_str());
-    return kDone;
+    return report->interrupted ? kInterrupted : kDone;
   }
 
   void SetPrinter(std::unique_ptr<sql::RowSink> printer) { printer_ = std::move(printer); }

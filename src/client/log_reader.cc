@@ -1,13 +1,5 @@
 #include "client/log_reader.h"
 
-#include <numeric>
-
-#include <arrow/array.h>
-#include <arrow/array/util.h>
-#include <arrow/record_batch.h>
-#include <arrow/type.h>
-
-#include "record/arrow_batch.h"
 #include "record/batch_file.h"
 
 namespace strom::client {
@@ -20,29 +12,8 @@ LogReader::LogReader(Connection& connection, std::shared_ptr<const Table> table,
       table_(std::move(table)),
       range_(range),
       options_(std::move(options)),
-      position_(range.start_offset) {
-  if (options_.columns) {
-    columns_ = *options_.columns;
-  } else {
-    columns_.resize(table_->info.descriptor.schema.columns.size());
-    std::iota(columns_.begin(), columns_.end(), 0);
-  }
-  projected_ = ServerProjection();
-}
-
-std::optional<std::vector<int32_t>> LogReader::ServerProjection() const {
-  // A batch older than a column makes the server refuse the projection, so a table with several
-  // schemas is read whole.
-  const model::TableInfo& info = table_->info;
-  if (info.options.log_format != model::LogFormat::kArrow || info.schema_id != 1)
-    return std::nullopt;
-  std::vector<int32_t> sorted = columns_;
-  std::ranges::sort(sorted);
-  if (sorted.empty())
-    sorted.push_back(0);  // a count needs rows, not values; one column must be named
-  if (sorted.size() == info.descriptor.schema.columns.size()) return std::nullopt;
-  return sorted;
-}
+      decoder_(connection, table_, options_.columns),
+      position_(range.start_offset) {}
 
 Status LogReader::FetchMore() {
   wire::FetchLogRequest request;
@@ -52,8 +23,8 @@ Status LogReader::FetchMore() {
   request.max_wait_ms = options_.wait_ms;
   wire::PbFetchLogReqForTable& table = request.tables_req.emplace_back();
   table.table_id = table_->info.table_id;
-  table.projection_pushdown_enabled = projected_.has_value();
-  if (projected_) table.projected_fields = *projected_;
+  table.projection_pushdown_enabled = decoder_.projection().has_value();
+  if (decoder_.projection()) table.projected_fields = *decoder_.projection();
   table.buckets_req.push_back(
       {PartitionOf(range_.bucket), range_.bucket.bucket, position_, options_.fetch_bytes});
   STROM_ASSIGN(const wire::FetchLogResponse response, connection_.Call(request));
@@ -64,7 +35,7 @@ Status LogReader::FetchMore() {
   STROM_TRY(ErrorIn(answer));
   if (answer.remote_log_fetch_info) return OpenRemote(*answer.remote_log_fetch_info);
   if (!answer.records) return {};
-  return Hold(*answer.records, projected_.has_value());
+  return Hold(*answer.records, decoder_.projection().has_value());
 }
 
 Status LogReader::Hold(const SharedBytes& batches, bool projected) {
@@ -125,52 +96,6 @@ Status LogReader::ReadMore() {
   return remote_ ? ReadRemote() : FetchMore();
 }
 
-Result<std::optional<ScannedBatch>> LogReader::Decode(const LogBatchView& batch) const {
-  if (batch.record_count() == 0) return std::nullopt;
-  STROM_ASSIGN(const auto written, connection_.GetSchema(*table_, batch.schema_id()));
-  model::Schema stored = *written;
-  if (fetched_projected_) {
-    std::vector<model::Column> kept;
-    for (const int32_t column : *projected_)
-      kept.push_back(stored.columns[static_cast<size_t>(column)]);
-    stored.columns = std::move(kept);
-  }
-  STROM_ASSIGN(record::DecodedBatch decoded,
-               record::DecodeLogBatch(batch, table_->info.options.log_format, stored));
-
-  // Into the current schema, by column id, with the columns that were asked for.
-  arrow::FieldVector fields;
-  arrow::ArrayVector arrays;
-  for (const int32_t column : columns_) {
-    const model::Column& wanted =
-        table_->info.descriptor.schema.columns[static_cast<size_t>(column)];
-    fields.push_back(record::ToArrowField(wanted.name, wanted.type));
-    if (const int source = stored.FindById(wanted.id); source >= 0) {
-      arrays.push_back(decoded.rows->column(source));
-      continue;
-    }
-    auto nulls = arrow::MakeArrayOfNull(fields.back()->type(), decoded.rows->num_rows());
-    STROM_TRY(record::FromArrow(nulls.status(), "column added later"));
-    arrays.push_back(*nulls);
-  }
-  ScannedBatch scanned{
-      batch.base_offset(), batch.timestamp(),
-      arrow::RecordBatch::Make(arrow::schema(fields), decoded.rows->num_rows(), std::move(arrays)),
-      std::move(decoded.changes)};
-  const int64_t begin = std::max<int64_t>(0, position_ - batch.base_offset());
-  const int64_t end =
-      std::min<int64_t>(scanned.rows->num_rows(), range_.stop_offset - batch.base_offset());
-  if (begin >= end) return std::nullopt;
-  if (begin > 0 || end < scanned.rows->num_rows()) {
-    scanned.rows = scanned.rows->Slice(begin, end - begin);
-    scanned.base_offset += begin;
-    if (!scanned.changes.empty()) {
-      scanned.changes = {scanned.changes.begin() + begin, scanned.changes.begin() + end};
-    }
-  }
-  return scanned;
-}
-
 Result<std::optional<ScannedBatch>> LogReader::Next() {
   while (position_ < range_.stop_offset) {
     if (pending_.empty()) {
@@ -179,7 +104,8 @@ Result<std::optional<ScannedBatch>> LogReader::Next() {
     }
     const LogBatchView batch = pending_.front();
     pending_.pop_front();
-    STROM_ASSIGN(std::optional<ScannedBatch> scanned, Decode(batch));
+    STROM_ASSIGN(std::optional<ScannedBatch> scanned,
+                 decoder_.Decode(batch, fetched_projected_, position_, range_.stop_offset));
     position_ = std::max(position_, std::min(batch.next_offset(), range_.stop_offset));
     if (scanned) return scanned;
   }

@@ -6,20 +6,11 @@
 
 #include <arrow/type_fwd.h>
 
-#include "base/clock.h"
+#include "client/batch_decoder.h"
 #include "client/connection.h"
 #include "io/file_system.h"
-#include "record/log_batch.h"
 
 namespace strom::client {
-
-/// Rows of one log batch, in the table's current schema.
-struct ScannedBatch {
-  int64_t base_offset = 0;  // of the first row
-  Millis timestamp = 0;     // commit time
-  std::shared_ptr<arrow::RecordBatch> rows;
-  std::vector<record::ChangeType> changes;  // empty when all are appended
-};
 
 /// Reads a range [start, stop) of one bucket's log, batch by batch; what the server has in its
 /// remote directory alone is read from there. Rows written under an older schema come with nulls
@@ -54,16 +45,12 @@ class LogReader {
   Status OpenRemote(const wire::PbRemoteLogFetchInfo& info);
   Status ReadRemote();
   Status Hold(const SharedBytes& batches, bool projected);
-  Result<std::optional<ScannedBatch>> Decode(const record::LogBatchView& batch) const;
-  /// Columns to ask the server for, or nothing when it cannot cut them.
-  std::optional<std::vector<int32_t>> ServerProjection() const;
 
   Connection& connection_;
   const std::shared_ptr<const Table> table_;
   const Range range_;
   const Options options_;
-  std::vector<int32_t> columns_;  // what the caller gets, in that order
-  std::optional<std::vector<int32_t>> projected_;
+  const BatchDecoder decoder_;
   int64_t position_;
   struct RemoteFile {
     std::string path;

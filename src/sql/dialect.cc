@@ -116,7 +116,8 @@ class Suffix {
       return Err(ErrorCode::kUnsupported,
                  "FOR SYSTEM_TIME AS OF takes a column, PROCTIME() or TIMESTAMP '...'");
     }
-    // A column that tells the time at which a row is processed: now.
+    // A column that tells the time at which a row is processed.
+    options.lookup = true;
     ++at_;
     while (Here().Is(".") && IsName(Ahead(1))) at_ += 2;
     if (Here().Is("(") && Ahead(1).Is(")")) at_ += 2;
@@ -135,6 +136,7 @@ std::string NameWith(const std::string& name, const ReadOptions& options) {
   if (!options.hints.empty()) json["hints"] = options.hints;
   if (options.as_of) json["as_of"] = *options.as_of;
   if (options.version) json["version"] = *options.version;
+  if (options.lookup) json["lookup"] = true;
   return name + std::string(kMark) + json.dump();
 }
 
@@ -148,6 +150,7 @@ Result<std::pair<std::string, ReadOptions>> SplitName(const std::string& name) {
   options.hints = JsonStringMap(*json, "hints");
   if (json->contains("as_of")) options.as_of = JsonOr<std::string>(*json, "as_of", "");
   if (json->contains("version")) options.version = JsonOr<int64_t>(*json, "version", 0);
+  options.lookup = JsonOr(*json, "lookup", false);
   return std::pair(name.substr(0, mark), options);
 }
 

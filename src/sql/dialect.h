@@ -19,8 +19,9 @@ struct ReadOptions {
   std::map<std::string, std::string> hints;
   std::optional<std::string> as_of;  // FOR SYSTEM_TIME AS OF TIMESTAMP '...'
   std::optional<int64_t> version;    // FOR SYSTEM_VERSION AS OF 7
+  bool lookup = false;               // FOR SYSTEM_TIME AS OF o.ptime: as it is now
 
-  bool empty() const { return hints.empty() && !as_of && !version; }
+  bool empty() const { return hints.empty() && !as_of && !version && !lookup; }
 };
 
 /// A table's name that carries `options` through DuckDB's parser to where the table is resolved.
@@ -29,10 +30,9 @@ std::string NameWith(const std::string& name, const ReadOptions& options);
 Result<std::pair<std::string, ReadOptions>> SplitName(const std::string& name);
 
 /// The statement from `first_token` on in DuckDB's spelling: names in backticks and names with '$'
-/// in double quotes; hints and FOR clauses become part of the table's name. A lookup join's `FOR
-/// SYSTEM_TIME AS OF o.ptime` asks for the table as it is now, which is what it gets. Hints that no
-/// table has say how to work, not what comes out, and are dropped. Errors: kUnsupported (an option
-/// or a time that is not understood), kInvalidArgument.
+/// in double quotes; hints and FOR clauses become part of the table's name. Hints that no table has
+/// say how to work, not what comes out, and are dropped. Errors: kUnsupported (an option or a time
+/// that is not understood), kInvalidArgument.
 Result<std::string> ToDuckDb(std::string_view source, const std::vector<Token>& tokens,
                              size_t first_token = 0);
 

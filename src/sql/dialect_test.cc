@@ -24,11 +24,12 @@ TEST(ToDuckDb, NamesAreQuotedAsDuckDbWants) {
             "SELECT '/*+ x */ `y`' -- `z`\n FROM t");
 }
 
-TEST(ToDuckDb, LookupJoinsAskForTheTableAsItIsNow) {
+TEST(ToDuckDb, LookupJoinsAreTold) {
+  const std::string told = QuoteName(NameWith("c", {{}, {}, {}, /*lookup=*/true}));
   for (const char* time : {"`o`.`ptime`", "o.ptime", "ptime", "PROCTIME()"}) {
     EXPECT_EQ(Spelled(std::string("SELECT 1 FROM o JOIN c FOR SYSTEM_TIME AS OF ") + time +
                       " AS x ON o.k = x.k"),
-              "SELECT 1 FROM o JOIN \"c\" AS x ON o.k = x.k");
+              "SELECT 1 FROM o JOIN " + told + " AS x ON o.k = x.k");
   }
   EXPECT_THAT(Spelled("SELECT * FROM t FOR SYSTEM_TIME AS OF (SELECT 1)"),
               IsError(ErrorCode::kUnsupported));

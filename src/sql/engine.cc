@@ -13,6 +13,7 @@
 #include <duckdb/planner/expression/bound_columnref_expression.hpp>
 #include <duckdb/planner/expression/bound_comparison_expression.hpp>
 #include <duckdb/planner/expression/bound_constant_expression.hpp>
+#include <duckdb/planner/logical_operator.hpp>
 #include <duckdb/planner/operator/logical_get.hpp>
 
 #include "base/json.h"
@@ -276,9 +277,43 @@ class DuckDbEngine final : public Engine {
     }
   }
 
+  Status CheckStateless(const std::string& query) override {
+    try {
+      return CheckStateless(*connection_->ExtractPlan(query));
+    } catch (const std::exception& fault) {
+      // What a stream is given to tell its changes by stands beside an aggregate.
+      const duckdb::ErrorData error(fault);
+      if (error.RawMessage().find("GROUP BY clause") != std::string::npos)
+        return NotStateless("an aggregate");
+      return Failed(error);
+    }
+  }
+
   void Interrupt() override { connection_->Interrupt(); }
 
  private:
+  static std::unexpected<Error> NotStateless(const std::string& what) {
+    return Err(
+        ErrorCode::kUnsupported,
+        "{} in streaming mode works over more than the row at hand: that is for Flink, or for "
+        "batch mode (SET 'execution.runtime-mode' = 'batch')",
+        what);
+  }
+
+  static Status CheckStateless(const duckdb::LogicalOperator& plan) {
+    switch (plan.type) {
+      case duckdb::LogicalOperatorType::LOGICAL_AGGREGATE_AND_GROUP_BY:
+      case duckdb::LogicalOperatorType::LOGICAL_WINDOW:
+      case duckdb::LogicalOperatorType::LOGICAL_DISTINCT:
+      case duckdb::LogicalOperatorType::LOGICAL_ORDER_BY:
+      case duckdb::LogicalOperatorType::LOGICAL_TOP_N:
+        return NotStateless(duckdb::LogicalOperatorToString(plan.type));
+      default: break;
+    }
+    for (const auto& child : plan.children) STROM_TRY(CheckStateless(*child));
+    return {};
+  }
+
   RowGroupCount CountRowGroups() {
     try {
       return row_groups_.Count(*connection_);

@@ -53,6 +53,8 @@ class Engine {
   /// Runs a query and gives its rows as Arrow batches.
   using OnBatch = std::function<Status(const std::shared_ptr<arrow::RecordBatch>&)>;
   virtual Status RunToArrow(const std::string& query, const OnBatch& on_batch) = 0;
+  /// Errors: kUnsupported when `query` works over more than the row at hand.
+  virtual Status CheckStateless(const std::string& query) = 0;
   virtual void Interrupt() = 0;
 };
 

@@ -7,6 +7,7 @@
 #include "sql/engine_types.h"
 #include "sql/lake_queries.h"
 #include "sql/moment.h"
+#include "sql/stream_plan.h"
 
 namespace strom::sql {
 namespace {
@@ -190,6 +191,7 @@ Result<std::string> Faces::Table(const SharedTable& table, const ReadOptions& op
     return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
   }
   if (!keyed) return LogUnion(table);
+  if (stream_) return Keys(table);  // looked up for each piece, as it is then
   STROM_ASSIGN(auto over_lake, KeysOverLake(table));
   return over_lake ? std::move(*over_lake) : Keys(table);
 }
@@ -210,6 +212,70 @@ Result<std::string> Faces::LogUnion(const SharedTable& table) {
   report.stream_rows = RowsIn(ranges);
   AppendLogQueries(table, ranges, parts);
   return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
+}
+
+bool Faces::IsStreamSource(const std::string& name) {
+  const auto split = SplitName(name);
+  return split && !split->second.lookup && split->first.find('$') == std::string::npos &&
+         model::CheckName(split->first, "table", ErrorCode::kInvalidTable);
+}
+
+Result<StreamSource> Faces::stream_source() const {
+  if (stream_ && stream_->table) return *stream_;
+  return Err(ErrorCode::kUnsupported, "no table of the cluster in this query is a stream");
+}
+
+Result<std::string> Faces::Stream(const SharedTable& table, const ReadOptions& options) {
+  if (stream_->table && stream_->table->info.table_id != table->info.table_id) {
+    return Err(ErrorCode::kUnsupported,
+               "{} and {} are two streams; one that is only looked up says FOR SYSTEM_TIME AS OF",
+               stream_->table->info.path.ToString(), table->info.path.ToString());
+  }
+  if (history_) return *history_;
+  const model::Schema& schema = table->info.descriptor.schema;
+  if (!stream_->table) {
+    STROM_ASSIGN(const StartingPoint start, StartingPointIn(options.hints));
+    if (options.as_of || options.version)
+      return Err(ErrorCode::kUnsupported, "a stream has no FOR clause");
+    stream_->table = table;
+    stream_->with_history = start.kind == StartingPoint::Kind::kFull;
+    STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, {}));
+    std::map<model::TableBucket, int64_t> by_time;
+    if (start.kind == StartingPoint::Kind::kTimestamp) {
+      STROM_ASSIGN(by_time, client::ListOffsets(connection_, *table, client::OffsetKind::kTimestamp,
+                                                start.timestamp));
+    }
+    for (const Progress& one : all) {
+      int64_t& position = stream_->positions[one.bucket];
+      position = one.end;
+      if (start.kind == StartingPoint::Kind::kEarliest) position = one.earliest;
+      if (start.kind == StartingPoint::Kind::kTimestamp) position = by_time.at(one.bucket);
+    }
+    Scan scan{table, {}, {}, {}};
+    scan.rows.emplace();
+    stream_->relation = scans_.Add(std::move(scan));
+  }
+  return std::string("SELECT ") + kOpColumn + ", " + ColumnList(schema) + " FROM " +
+         stream_->relation;
+}
+
+Status Faces::BeginHistory() {
+  const SharedTable table = stream_->table;
+  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
+  std::vector<std::string> parts;
+  AppendLakeQueries(table, lake, parts);
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
+  Ranges ranges;
+  for (const Progress& one : all) {
+    stream_->positions[one.bucket] = one.end;
+    const int64_t start = std::max(one.lake, one.earliest);
+    if (start < one.end) ranges.push_back({one.bucket, start, one.end});
+  }
+  AppendLogQueries(table, ranges, parts);
+  const model::Schema& schema = table->info.descriptor.schema;
+  history_ = std::string("SELECT '+I' AS ") + kOpColumn + ", " + ColumnList(schema) + " FROM (" +
+             (parts.empty() ? EmptySelect(schema) : JoinSelects(parts)) + ")";
+  return {};
 }
 
 /// The server has every row of a key table, so the lake need not be asked.
@@ -423,7 +489,9 @@ Result<std::optional<Faces::Answer>> Faces::Resolve(const model::TablePath& path
         "table {} is not datalake enabled; ALTER TABLE {} SET ('table.datalake.enabled' = 'true')",
         base.ToString(), base.ToString());
   }
-  STROM_ASSIGN(std::string query, (this->*face.query)(*table, options));
+  const bool is_source = stream_ && face.suffix.empty() && !options.lookup;
+  STROM_ASSIGN(std::string query,
+               is_source ? Stream(*table, options) : (this->*face.query)(*table, options));
   return Answer{std::move(query), name};
 }
 

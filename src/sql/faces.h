@@ -14,6 +14,14 @@
 
 namespace strom::sql {
 
+/// The one table of a query that is followed, and not only looked up.
+struct StreamSource {
+  std::shared_ptr<const client::Table> table;
+  std::string relation;                             // in Scans; has the rows at hand
+  std::map<model::TableBucket, int64_t> positions;  // from where it is followed
+  bool with_history = true;
+};
+
 /// Makes of a table's name the query that stands for it: "t", and its faces "t$lake", "t$changelog"
 /// and others. Parquet files are left to DuckDB, which skips row groups and columns on its own;
 /// what it cannot read becomes a scan. One caller at a time.
@@ -30,7 +38,22 @@ class Faces {
   Result<std::optional<Answer>> Resolve(const model::TablePath& path);
 
   /// A statement begins that compares `equal` columns with constants.
-  void Begin(std::set<std::string> equal) { equal_ = std::move(equal); }
+  void Begin(std::set<std::string> equal) {
+    equal_ = std::move(equal);
+    stream_.reset();
+    history_.reset();
+  }
+
+  /// From now on the source stands for the rows at hand.
+  void BeginStream() { stream_.emplace(); }
+  /// Whether a table's name in a statement means a stream.
+  static bool IsStreamSource(const std::string& name);
+  /// Errors: kUnsupported when there is none.
+  Result<StreamSource> stream_source() const;
+  /// Between the two the source of a log table stands for what there is up to its positions, which
+  /// are those of now.
+  Status BeginHistory();
+  void EndHistory() { history_.reset(); }
   /// What the queries since the last call will read.
   std::vector<ScanReport> TakeReports() { return std::exchange(reports_, {}); }
 
@@ -66,6 +89,7 @@ class Faces {
   Result<std::string> Binlog(const SharedTable& table, const ReadOptions& options);
 
   Result<std::string> LogUnion(const SharedTable& table);
+  Result<std::string> Stream(const SharedTable& table, const ReadOptions& options);
   Result<std::string> Keys(const SharedTable& table);
   /// A key table's rows in the lake with the changes since over them; nothing when its lake cannot
   /// answer for it, or when the server does it better.
@@ -93,6 +117,8 @@ class Faces {
   client::Connection& connection_;
   Scans& scans_;
   std::set<std::string> equal_;
+  std::optional<StreamSource> stream_;
+  std::optional<std::string> history_;  // the query that stands for the source
   std::vector<ScanReport> reports_;
 };
 

@@ -13,6 +13,7 @@
 #include "record/arrow_batch.h"
 #include "sql/engine_types.h"
 #include "sql/lexer.h"
+#include "sql/stream_plan.h"
 
 namespace strom::sql {
 namespace {
@@ -270,11 +271,43 @@ std::optional<record::Row> KeyIn(
 
 }  // namespace
 
+namespace {
+
+std::string RelationOf(const std::string& id) {
+  return "strom_scan(" + QuoteText(id) + ")";
+}
+
+/// Of rows that are at hand the columns of `schema`.
+Result<std::shared_ptr<arrow::RecordBatchReader>> ReadRows(
+    const std::vector<std::shared_ptr<arrow::RecordBatch>>& rows,
+    const std::shared_ptr<arrow::Schema>& schema) {
+  std::vector<std::shared_ptr<arrow::RecordBatch>> projected;
+  for (const auto& batch : rows) {
+    arrow::ArrayVector columns;
+    for (const auto& field : schema->fields())
+      columns.push_back(batch->GetColumnByName(field->name()));
+    projected.push_back(arrow::RecordBatch::Make(schema, batch->num_rows(), std::move(columns)));
+  }
+  auto reader = arrow::RecordBatchReader::Make(std::move(projected), schema);
+  STROM_TRY(FromArrow(reader.status(), "rows at hand"));
+  return *reader;
+}
+
+}  // namespace
+
 std::string Scans::Add(Scan scan) {
   const std::lock_guard lock(mutex_);
   const std::string id = std::to_string(next_id_++);
   scans_[id] = std::move(scan);
-  return "strom_scan(" + QuoteText(id) + ")";
+  return RelationOf(id);
+}
+
+void Scans::SetRows(const std::string& relation,
+                    std::vector<std::shared_ptr<arrow::RecordBatch>> rows) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [id, scan] : scans_) {
+    if (RelationOf(id) == relation) scan.rows = std::move(rows);
+  }
 }
 
 void Scans::Clear() {
@@ -295,6 +328,7 @@ Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) co
   const model::Schema& schema = scan.table->info.descriptor.schema;
   std::vector<std::string> names;
   if (scan.with_changes) names = {kChangeType, kLogOffset, kCommitTimestamp, kBucketName};
+  if (scan.rows) names = {kOpColumn};
   for (const model::Column& column : schema.columns) names.push_back(column.name);
   return EngineSchema(schema, names);
 }
@@ -304,6 +338,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
   STROM_ASSIGN(const Scan scan, Find(request.id));
   const model::Schema& schema = scan.table->info.descriptor.schema;
   auto rows = EngineSchema(schema, request.columns);
+  if (scan.rows) return ReadRows(*scan.rows, rows);
   if (!scan.files.empty()) return std::make_shared<FileBatchReader>(scan.files, std::move(rows));
   STROM_ASSIGN(auto connection, client::Connection::Open(bootstrap_));
   if (const auto key = scan.buckets.empty() ? std::nullopt : KeyIn(schema, request.equal)) {

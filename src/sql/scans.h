@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ struct Scan {
   std::vector<client::LogReader::Range> ranges;  // of the log
   std::vector<std::string> files;                // data files of other formats than Parquet
   std::vector<model::TableBucket> buckets;       // of a key table: all its rows
-  /// Of the log: kChangeColumns stand before the table's columns.
+  /// Of the log: the columns below stand before the table's.
   bool with_changes = false;
+  /// Or rows that are at hand, of the engine's types, with kOpColumn before the table's columns.
+  std::optional<std::vector<std::shared_ptr<arrow::RecordBatch>>> rows = {};
 };
 
 /// Columns of a scan of changes: the kind ("insert", "update_before", "update_after", "delete"),
@@ -38,6 +41,8 @@ class Scans {
 
   /// The relation that reads `scan`.
   std::string Add(Scan scan);
+  /// Gives the scan that stands behind `relation` other rows.
+  void SetRows(const std::string& relation, std::vector<std::shared_ptr<arrow::RecordBatch>> rows);
   /// Forgets those of a statement that ended.
   void Clear();
 

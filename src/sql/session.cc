@@ -1,5 +1,7 @@
 #include "sql/session.h"
 
+#include <atomic>
+
 #include <arrow/array.h>
 #include <arrow/array/concatenate.h>
 #include <arrow/record_batch.h>
@@ -17,6 +19,7 @@
 #include "sql/lexer.h"
 #include "sql/scans.h"
 #include "sql/statement.h"
+#include "sql/stream_query.h"
 
 namespace strom::sql {
 namespace {
@@ -94,7 +97,11 @@ class Session::Inner {
   }
 
   const std::string& database() const { return database_; }
-  Engine& engine() { return *engine_; }
+  /// From a signal's handler.
+  void Interrupt() {
+    stop_ = true;
+    engine_->Interrupt();
+  }
 
  private:
   model::TablePath PathOf(const TableName& name) const {
@@ -240,11 +247,13 @@ class Session::Inner {
 
   Result<StatementReport> Do(const Set& s, RowSink&) {
     if (s.key == "execution.runtime-mode") {
-      if (s.value == "batch") return Said("batch mode");
-      return Err(
-          ErrorCode::kUnsupported,
-          "execution.runtime-mode '{}' is not supported yet: queries run once, over what is there",
-          s.value);
+      if (s.value != "batch" && s.value != "streaming") {
+        return Err(ErrorCode::kInvalidArgument,
+                   "execution.runtime-mode '{}': there are batch and streaming", s.value);
+      }
+      streaming_ = s.value == "streaming";
+      return Said(streaming_ ? "streaming mode: a SELECT follows its table until it is interrupted"
+                             : "batch mode");
     }
     if (s.key.starts_with("sql-client."))
       return Said("ignored: " + s.key + " is a matter of Flink's own client");
@@ -395,6 +404,11 @@ class Session::Inner {
     // new plan finds them.
     constexpr int kTries = 3;
     faces_.Begin(s.equal);
+    const std::string first = ToUpper(s.text.substr(0, s.text.find_first_of(" \n\t(")));
+    if (streaming_ && (first == "SELECT" || first == "WITH" || first == "FROM")) {
+      stop_ = false;
+      return StreamQuery({*connection_, *engine_, faces_, scans_, stop_}).Run(s.text, sink);
+    }
     StatementReport report;
     report.explains = ToUpper(s.text.substr(0, 7)) == "EXPLAIN";
     RowGroupCount row_groups;
@@ -419,6 +433,8 @@ class Session::Inner {
   Faces faces_;
   std::unique_ptr<Engine> engine_;
   std::string database_ = "fluss";
+  bool streaming_ = false;
+  std::atomic<bool> stop_ = false;
 };
 
 Session::Session(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
@@ -441,7 +457,7 @@ const std::string& Session::current_database() const {
   return inner_->database();
 }
 void Session::Interrupt() {
-  inner_->engine().Interrupt();
+  inner_->Interrupt();
 }
 
 }  // namespace strom::sql

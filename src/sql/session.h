@@ -29,6 +29,9 @@ class RowSink {
   virtual void Begin(const std::vector<ResultColumn>& columns) = 0;
   virtual void Row(const std::vector<Cell>& cells) = 0;
   virtual void End() = 0;
+  /// The rows so far are to be seen now, though more may come. False when nobody reads them any
+  /// more.
+  virtual bool Flush() { return true; }
 };
 
 /// What a query read, for the footer of a result.
@@ -49,6 +52,7 @@ struct StatementReport {
   std::string message;  // of statements without rows
   std::vector<ScanReport> scans;
   bool explains = false;
+  bool interrupted = false;  // a stream was followed until somebody ended it
   // Of EXPLAIN: row groups of the lake's Parquet files, and those that the filters leave out.
   int64_t row_groups = 0;
   int64_t row_groups_skipped = 0;
