@@ -264,6 +264,8 @@ def rounds():
             put_and_tier("upserted", f"INSERT INTO upserted SELECT (id * 7919 + {step} * 104729) % {keys}, {step}, id / 3, 'text ' || (id % 1000) FROM range(10000) AS r(id)")
             metadata.append(sum(size for name, size in metadata_bytes().items() if name not in known))
         spent, made = cpu(worker) - before, sorted(commits)
+        if kind == "paimon":
+            worker.wait_for("tiering fluss.upserted: at rest", 60)
         sql(server, "ALTER TABLE fresh SET ('table.datalake.enabled' = 'false')", GENERATE.format("fresh", 0, keys))
         put_and_tier("fresh", "ALTER TABLE fresh SET ('table.datalake.enabled' = 'true')")
         until(lambda: sql(server, "SELECT sum(rows_behind) AS n FROM upserted$lake$lag UNION ALL SELECT sum(rows_behind) FROM fresh$lake$lag") == [[{"n": 0}, {"n": 0}]], 60)  # noqa: B023

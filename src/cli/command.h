@@ -46,5 +46,10 @@ int RunServer(const std::vector<std::string>& words);
 int RunSql(const std::vector<std::string>& words);
 int RunTier(const std::vector<std::string>& words);
 int RunLake(const std::vector<std::string>& words);
+int RunRead(const std::vector<std::string>& words);
+int RunWrite(const std::vector<std::string>& words);
+int RunLookup(const std::vector<std::string>& words);
+int RunTable(const std::vector<std::string>& words);
+int RunDb(const std::vector<std::string>& words);
 
 }  // namespace strom::cli

@@ -150,7 +150,9 @@ int LakeWhy(const LakeVerb& verb, const std::string& table) {
     behind = *rows;
     const std::string ago =
         one.since_ms ? Seconds(std::max<Millis>(now - *one.since_ms, 0)) + " ago" : "";
-    if (one.state == "tiering") {
+    if (behind == 0) {
+      why = "the lake has all rows";
+    } else if (one.state == "tiering") {
       why = fmt::format("the worker {} has it and began {}", one.worker.value_or("?"), ago);
     } else if (one.paused) {
       why = "it is paused";
@@ -167,8 +169,6 @@ int LakeWhy(const LakeVerb& verb, const std::string& table) {
       why = fmt::format("the next round is due in {}, the freshness is {}", due,
                         Seconds(one.freshness_ms));
       advice = "nothing, or strom lake tier " + name;
-    } else {
-      why = "the lake has all rows";
     }
   }
   verb.printer.Begin({{"table", "VARCHAR", false},

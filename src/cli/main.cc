@@ -19,7 +19,12 @@ constexpr Verb kVerbs[] = {
     {"server", strom::cli::RunServer,
      "run a server: coordinator, tablet server and tiering in one process"},
     {"sql", strom::cli::RunSql, "ask stream and lake with SQL: a shell, -c or -f"},
-    {"lake", strom::cli::RunLake, "what the lake has of tables; verify that it has all"},
+    {"read", strom::cli::RunRead, "the rows of a table, or its changes, also as they come"},
+    {"write", strom::cli::RunWrite, "rows of a file or of the standard input into a table"},
+    {"lookup", strom::cli::RunLookup, "the row with a key"},
+    {"table", strom::cli::RunTable, "list, make, describe, alter, drop, profile tables"},
+    {"db", strom::cli::RunDb, "list, make, drop databases"},
+    {"lake", strom::cli::RunLake, "what the lake has of tables; its switches and its service"},
     {"tier", strom::cli::RunTier, "run a stateless tiering worker beside a server"},
 };
 

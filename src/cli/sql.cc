@@ -1,5 +1,4 @@
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -10,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/result_printer.h"
 #include "sql/lexer.h"
 #include "sql/session.h"
@@ -32,12 +32,6 @@ constexpr const char* kShellHelp = R"(  \d           tables of the current datab
   \o FORMAT    table, json, ndjson or csv
   \q           leave
 )";
-
-sql::Session* g_session = nullptr;  // for the signal handler alone
-
-void OnInterrupt(int) {
-  if (g_session != nullptr) g_session->Interrupt();
-}
 
 /// Where the rows came from, for the line below a result.
 std::string Sources(const sql::StatementReport& report) {
@@ -174,11 +168,9 @@ int RunSql(const std::vector<std::string>& words) {
   }
   auto printer = MakePrinter(arguments->Get("-o", "table"), stdout);
   if (!printer) return Report(printer.error());
-  std::signal(SIGPIPE, SIG_IGN);
   auto session = sql::Session::Open(arguments->Get("--bootstrap", "127.0.0.1:9123"));
   if (!session) return Report(session.error());
-  g_session = session->get();
-  std::signal(SIGINT, OnInterrupt);
+  const InterruptGuard guard(**session);
 
   const bool terminal = isatty(STDIN_FILENO) != 0;
   const bool script = arguments->Has("-c") || arguments->Has("-f") || !terminal;
@@ -199,8 +191,6 @@ int RunSql(const std::vector<std::string>& words) {
   } else {
     code = RunShell(**session, runner);
   }
-  std::signal(SIGINT, SIG_DFL);
-  g_session = nullptr;
   return code;
 }
 

@@ -118,63 +118,103 @@ Result<std::shared_ptr<arrow::RecordBatch>> StoredRows::Decode(std::span<const B
   return *batch;
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> LookUp(Connection& connection,
-                                                   const std::shared_ptr<const Table>& table,
-                                                   const record::Row& key,
-                                                   std::vector<int32_t> columns) {
+namespace {
+
+/// Some columns of a table with the values that are looked for.
+struct KeyPart {
+  record::Row values;
+  std::vector<model::DataType> types;
+};
+
+/// Nothing when a value is missing.
+std::optional<KeyPart> PartOf(const model::Schema& schema, const std::vector<std::string>& names,
+                              const KnownValues& known) {
+  KeyPart part;
+  for (const std::string& name : names) {
+    const auto it = known.find(name);
+    if (it == known.end()) return std::nullopt;
+    part.values.push_back(it->second);
+    part.types.push_back(schema.columns[static_cast<size_t>(schema.Find(name))].type);
+  }
+  return part;
+}
+
+/// The values that an answer to a lookup, or to one by prefix, has.
+std::vector<ByteView> ValuesIn(const wire::PbLookupRespForBucket& answer) {
+  std::vector<ByteView> values;
+  for (const wire::PbValue& value : answer.values) {
+    if (value.values) values.push_back(value.values->view());
+  }
+  return values;
+}
+std::vector<ByteView> ValuesIn(const wire::PbPrefixLookupRespForBucket& answer) {
+  std::vector<ByteView> values;
+  for (const wire::PbValueList& list : answer.value_lists) {
+    for (const SharedBytes& value : list.values) values.push_back(value.view());
+  }
+  return values;
+}
+
+template <class Request>
+Result<std::shared_ptr<arrow::RecordBatch>> Ask(Connection& connection, Request request,
+                                                StoredRows& rows) {
+  STROM_ASSIGN(const auto response, connection.Call(request));
+  if (response.buckets_resp.size() != 1)
+    return Err(ErrorCode::kCorruptMessage,
+               "a lookup in one bucket was answered for another number");
+  STROM_TRY(ErrorIn(response.buckets_resp[0]));
+  return rows.Decode(ValuesIn(response.buckets_resp[0]));
+}
+
+}  // namespace
+
+Result<std::optional<std::shared_ptr<arrow::RecordBatch>>> LookUp(
+    Connection& connection, const std::shared_ptr<const Table>& table, const KnownValues& known,
+    std::vector<int32_t> columns) {
   const model::TableInfo& info = table->info;
   const model::Schema& schema = info.descriptor.schema;
-  struct Part {
-    record::Row values;
-    std::vector<model::DataType> types;
-  };
-  const auto part_of = [&](const std::vector<std::string>& names) {
-    Part part;
-    for (const std::string& name : names) {
-      const auto at = std::ranges::find(schema.primary_key, name) - schema.primary_key.begin();
-      part.values.push_back(key[static_cast<size_t>(at)]);
-      part.types.push_back(schema.columns[static_cast<size_t>(schema.Find(name))].type);
-    }
-    return part;
-  };
+  const std::vector<std::string> physical = info.descriptor.PhysicalPrimaryKey();
+  const std::vector<std::string>& bucket_names = info.descriptor.bucket_keys;
+  const auto partition = PartOf(schema, info.descriptor.partition_keys, known);
+  const auto bucket_key = PartOf(schema, bucket_names, known);
+  auto key = PartOf(schema, physical, known);
+  const bool by_prefix = !key && bucket_names.size() < physical.size() &&
+                         std::equal(bucket_names.begin(), bucket_names.end(), physical.begin());
+  if (by_prefix) key = bucket_key;
+  if (!partition || !bucket_key || !key) return std::nullopt;
+
   StoredRows rows(connection, table, std::move(columns));
   model::TableBucket bucket{info.table_id, model::kNoPartition, 0};
   if (info.descriptor.partitioned()) {
-    const Part partition = part_of(info.descriptor.partition_keys);
     std::vector<std::string> texts;
-    for (size_t i = 0; i < partition.values.size(); ++i) {
+    for (size_t i = 0; i < partition->values.size(); ++i) {
       STROM_ASSIGN(std::string text,
-                   record::PartitionText(partition.types[i], partition.values[i]));
+                   record::PartitionText(partition->types[i], partition->values[i]));
       texts.push_back(std::move(text));
     }
     const auto it = table->partitions.find(model::PartitionName(texts));
     if (it == table->partitions.end()) return rows.Decode({});
     bucket.partition_id = it->second;
   }
-  const Part bucket_key = part_of(info.descriptor.bucket_keys);
   STROM_ASSIGN(
       const Bytes encoded_bucket,
-      record::EncodeBucketKey(info.options.lake_format, bucket_key.types, bucket_key.values));
+      record::EncodeBucketKey(info.options.lake_format, bucket_key->types, bucket_key->values));
   STROM_ASSIGN(bucket.bucket,
                record::BucketOf(info.options.lake_format, encoded_bucket, info.bucket_count()));
-  const Part physical = part_of(info.descriptor.PhysicalPrimaryKey());
   STROM_ASSIGN(Bytes encoded,
-               record::EncodeKey(record::KvKeyEncoding(info.descriptor, info.options),
-                                 physical.types, physical.values));
+               record::EncodeKey(record::KvKeyEncoding(info.descriptor, info.options), key->types,
+                                 key->values));
+  const SharedBytes wanted = SharedBytes::Own(std::move(encoded));
+  if (by_prefix) {
+    wire::PrefixLookupRequest request;
+    request.table_id = info.table_id;
+    request.buckets_req.push_back({PartitionOf(bucket), bucket.bucket, {wanted}});
+    return Ask(connection, std::move(request), rows);
+  }
   wire::LookupRequest request;
   request.table_id = info.table_id;
-  request.buckets_req.push_back(
-      {PartitionOf(bucket), bucket.bucket, {SharedBytes::Own(std::move(encoded))}, std::nullopt});
-  STROM_ASSIGN(const wire::LookupResponse response, connection.Call(request));
-  if (response.buckets_resp.size() != 1)
-    return Err(ErrorCode::kCorruptMessage,
-               "a lookup in one bucket was answered for another number");
-  STROM_TRY(ErrorIn(response.buckets_resp[0]));
-  std::vector<ByteView> values;
-  for (const wire::PbValue& value : response.buckets_resp[0].values) {
-    if (value.values) values.push_back(value.values->view());
-  }
-  return rows.Decode(values);
+  request.buckets_req.push_back({PartitionOf(bucket), bucket.bucket, {wanted}, std::nullopt});
+  return Ask(connection, std::move(request), rows);
 }
 
 }  // namespace strom::client

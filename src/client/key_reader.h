@@ -70,11 +70,15 @@ class KeyReader {
   Result<std::shared_ptr<arrow::RecordBatch>> Ask(int32_t batch_bytes);
 };
 
-/// The row of a primary key table with `key`, or no row. `key`: the values of the primary key, in
-/// its order. Errors: those of LOOKUP, kInvalidArgument.
-Result<std::shared_ptr<arrow::RecordBatch>> LookUp(Connection& connection,
-                                                   const std::shared_ptr<const Table>& table,
-                                                   const record::Row& key,
-                                                   std::vector<int32_t> columns);
+/// Values that rows are to have, by column.
+using KnownValues = std::map<std::string, record::Value>;
+
+/// The rows of a primary key table with these values, when they are enough to ask for: the whole
+/// key (one row at most), or partition and bucket key where those begin the key. Nothing when they
+/// are not. Other values are not looked at. Errors: those of LOOKUP and PREFIX_LOOKUP,
+/// kInvalidArgument.
+Result<std::optional<std::shared_ptr<arrow::RecordBatch>>> LookUp(
+    Connection& connection, const std::shared_ptr<const Table>& table, const KnownValues& known,
+    std::vector<int32_t> columns);
 
 }  // namespace strom::client

@@ -58,6 +58,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::Open(meta::Catalog& catalog, c
     if (!table_options.lake_enabled) continue;
     coordinator->tiering_.Register(id, table_options.lake_freshness_ms,
                                    catalog.view()->lakes.contains(id), clock.Now());
+    coordinator->tiering_.SetCompacted(id, table_options.lake_auto_compaction);
   }
   return coordinator;
 }
@@ -216,6 +217,7 @@ Result<std::shared_ptr<const meta::TableEntry>> Coordinator::CommitCreateTable(
   if (plan.options.lake_enabled) {
     tiering_.Register(table->info.table_id, plan.options.lake_freshness_ms, /*tiered_before=*/false,
                       clock_.Now());
+    tiering_.SetCompacted(table->info.table_id, plan.options.lake_auto_compaction);
   }
   return table;
 }
@@ -275,6 +277,7 @@ Status Coordinator::CommitAlterTable(const AlterPlan& plan) {
   } else {
     tiering_.SetFreshness(id, after.lake_freshness_ms);
   }
+  tiering_.SetCompacted(id, after.lake_auto_compaction);
   return {};
 }
 

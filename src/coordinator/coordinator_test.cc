@@ -109,6 +109,23 @@ TEST(TieringSchedule, RoundsCanBeHeldBackAndHurried) {
   EXPECT_TRUE(schedule.Take(201'000));
 }
 
+TEST(TieringSchedule, ATableThatIsCompactedHasOneMoreRoundWhenItRests) {
+  TieringSchedule schedule;
+  for (const model::TableId id : {1, 2}) schedule.Register(id, 1000, false, 0);
+  schedule.SetCompacted(1, true);
+  for (const model::TableId id : {1, 2}) schedule.RowsArrived(id, 0);
+  schedule.Tick(0);
+  for (int i = 0; i < 2; ++i)
+    ASSERT_THAT(schedule.Finish(*schedule.Take(0), false, 10, {5, 100}), IsOk());
+  schedule.Tick(1000);
+  const auto rest = schedule.Take(1000);
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->table_id, 1);
+  ASSERT_THAT(schedule.Finish(*rest, false, 1010, {0, 0}), IsOk());
+  schedule.Tick(100'000);
+  EXPECT_FALSE(schedule.Take(100'000)) << "once is enough";
+}
+
 TEST(TieringSchedule, WorkBetweenRoundsTakesTheTableAndLosesNoRound) {
   TieringSchedule schedule;
   schedule.Register(1, 60'000, false, 0);

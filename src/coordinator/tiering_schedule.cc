@@ -20,6 +20,10 @@ void TieringSchedule::SetFreshness(model::TableId id, Millis freshness) {
   table.freshness = freshness;
 }
 
+void TieringSchedule::SetCompacted(model::TableId id, bool compacted) {
+  if (const auto it = tables_.find(id); it != tables_.end()) it->second.compacted = compacted;
+}
+
 void TieringSchedule::RowsArrived(model::TableId id, Millis now) {
   const auto it = tables_.find(id);
   if (it == tables_.end()) return;
@@ -148,7 +152,7 @@ strom::Status TieringSchedule::Finish(const Assignment& assignment, bool again_a
   }
   if (again_at_once && !status.paused) {
     Enqueue(assignment.table_id, *table, now);
-  } else if (table->rows_waiting || again_at_once) {
+  } else if (table->rows_waiting || again_at_once || (table->compacted && result.rows > 0)) {
     Schedule(*table, now);
   } else {
     Enter(*table, State::kIdle, now);

@@ -52,6 +52,9 @@ class TieringSchedule {
   void Register(model::TableId id, Millis freshness, bool tiered_before, Millis now);
   void Remove(model::TableId id) { tables_.erase(id); }
   void SetFreshness(model::TableId id, Millis freshness);
+  /// Whether the table's lake table is compacted: then one more round comes when it has got no rows
+  /// for a freshness after one that had.
+  void SetCompacted(model::TableId id, bool compacted);
   /// The table has rows that no round has seen.
   void RowsArrived(model::TableId id, Millis now);
 
@@ -89,6 +92,7 @@ class TieringSchedule {
     Millis round_started = 0;  // of the newest round; 0 = none yet
     Millis heartbeat = 0;
     bool rows_waiting = false;
+    bool compacted = false;
     bool is_round = true;  // of the one who holds it
   };
   void Enter(Table& table, State state, Millis now);

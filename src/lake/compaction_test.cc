@@ -49,6 +49,18 @@ TEST(PickMerge, TakesEverythingWhenTheNewRowsAreMany) {
   EXPECT_EQ(unit->level, kMaxLevel);
 }
 
+TEST(PickAtRest, MergesWhatReadersWouldHaveTo) {
+  constexpr int64_t kMiB = 1 << 20;
+  EXPECT_FALSE(PickAtRest(std::vector{RunOf(5, 100)}));
+  const auto little = PickAtRest(std::vector{RunOf(0, 1), RunOf(5, 10 * kMiB)});
+  ASSERT_TRUE(little);
+  EXPECT_EQ(little->runs, 2U);
+  EXPECT_EQ(little->level, kMaxLevel);
+  EXPECT_TRUE(PickAtRest(std::vector{RunOf(0, 100 * kMiB), RunOf(5, 1000 * kMiB)}));
+  EXPECT_FALSE(PickAtRest(std::vector{RunOf(0, 10 * kMiB), RunOf(5, 1000 * kMiB)}))
+      << "a hundred times what is new is too much";
+}
+
 // However many rounds there are, runs stay few, levels never collide, and a byte is rewritten about
 // as often as the logarithm says.
 TEST(PickMerge, KeepsRunsFewAndRewritesCheap) {
@@ -222,7 +234,8 @@ TEST_P(CompactionTest, EqualsAModelAndKeepsFilesFew) {
   int compactions = 0;
   for (int round = 0; round < 60; ++round) {
     Round(random, static_cast<int>(random() % 400) + 1);
-    const auto compacted = table_->Compact("o" + std::to_string(offset_), kNoBeat);
+    const auto compacted =
+        table_->Compact("o" + std::to_string(offset_), LakeTable::Effort::kAsNeeded, kNoBeat);
     ASSERT_THAT(compacted, IsOk());
     if (*compacted) {
       newest_ = **compacted;
@@ -240,6 +253,20 @@ TEST_P(CompactionTest, EqualsAModelAndKeepsFilesFew) {
                 table_->Snapshots()->back().delta_records <= 0);
 }
 
+TEST_P(CompactionTest, AtRestABucketOfKeysHasOneRun) {
+  std::mt19937 random(9);
+  for (int round = 0; round < 3; ++round) Round(random, 300);
+  EXPECT_FALSE(table_->Compact("o", LakeTable::Effort::kAsNeeded, kNoBeat)->has_value());
+  const auto merged = table_->Compact("o", LakeTable::Effort::kAtRest, kNoBeat);
+  ASSERT_THAT(merged, IsOk());
+  EXPECT_EQ(merged->has_value(), keyed());
+  if (*merged) newest_ = **merged;
+  ExpectRows();
+  const auto files = table_->Plan(newest_);
+  EXPECT_EQ(std::ranges::all_of(*files, &DataFile::merged), keyed());
+  EXPECT_FALSE(table_->Compact("o", LakeTable::Effort::kAll, kNoBeat)->has_value());
+}
+
 TEST_P(CompactionTest, AnInterruptedOneLeavesNoFile) {
   std::mt19937 random(3);
   for (int round = 0; round < 5; ++round) Round(random, 300);
@@ -249,12 +276,12 @@ TEST_P(CompactionTest, AnInterruptedOneLeavesNoFile) {
         std::filesystem::recursive_directory_iterator());
   };
   const auto before = count();
-  const auto stopped =
-      table_->Compact("o", []() -> Status { return Err(ErrorCode::kClosed, "stop"); });
+  const auto stopped = table_->Compact("o", LakeTable::Effort::kAsNeeded,
+                                       []() -> Status { return Err(ErrorCode::kClosed, "stop"); });
   EXPECT_THAT(stopped, IsError(ErrorCode::kClosed));
   EXPECT_EQ(count(), before);
   ExpectRows();
-  EXPECT_TRUE(table_->Compact("o", kNoBeat)->has_value());
+  EXPECT_TRUE(table_->Compact("o", LakeTable::Effort::kAsNeeded, kNoBeat)->has_value());
 }
 
 TEST_P(CompactionTest, AWorkerThatWasReplacedCommitsNothing) {
@@ -273,7 +300,9 @@ TEST_P(CompactionTest, AWorkerThatWasReplacedCommitsNothing) {
   ASSERT_THAT(files.CreateSnapshot(foreign), IsOk());
   EXPECT_THAT(replaced->Commit({}, "o" + std::to_string(before)), IsOk());
   EXPECT_THAT(table_->Commit({}, "late"), IsError(ErrorCode::kFencedTieringEpoch));
-  const auto fenced = [&] { return table_->Compact("late", kNoBeat); };
+  const auto fenced = [&] {
+    return table_->Compact("late", LakeTable::Effort::kAsNeeded, kNoBeat);
+  };
   for (int i = 0; i < 8; ++i) {
     table_ = std::move(*catalog_->OpenTable(path_));
     Round(random, 300);

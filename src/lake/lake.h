@@ -110,11 +110,15 @@ class LakeTable {
   /// kFencedTieringEpoch (another tiering worker committed since OwnCommitAfter was asked),
   /// kOutcomeUnknown, kIo. Compact likewise.
   virtual Result<int64_t> Commit(const LakeChange& change, const std::string& offsets_path) = 0;
+  /// How much a compaction may do. kAtRest: the table has got no rows for a while, so what readers
+  /// have to merge may be merged for them, unless that rewrites many times what is new. kAll: all
+  /// of it.
+  enum class Effort { kAsNeeded, kAtRest, kAll };
   /// Rewrites small and overlapping files into fewer, as one more snapshot that names
   /// `offsets_path`; returns its id, or nothing when there was nothing to gain. `beat` is called
   /// now and then; its error ends the work without a trace. Errors: kConflict (somebody else
   /// changed the same files), kOutcomeUnknown, kIo.
-  virtual Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
+  virtual Result<std::optional<int64_t>> Compact(const std::string& offsets_path, Effort effort,
                                                  const std::function<Status()>& beat) = 0;
   /// Removes snapshots that the table's own options keep no longer, and the files that only they
   /// have; never `registered` or later ones. Returns how many went. Errors: kIo, kCorrupt,

@@ -291,9 +291,12 @@ Result<std::string> Faces::Keys(const SharedTable& table) {
 
 Result<std::optional<std::string>> Faces::KeysOverLake(const SharedTable& table) {
   const model::Schema& schema = table->info.descriptor.schema;
-  // A lookup is for the server.
-  const bool is_lookup = std::ranges::all_of(
-      schema.primary_key, [&](const std::string& key) { return equal_.contains(key); });
+  // A lookup, by the key or by its beginning, is for the server.
+  const model::TableDescriptor& descriptor = table->info.descriptor;
+  const auto compared = [&](const std::vector<std::string>& names) {
+    return std::ranges::all_of(names, [&](const auto& name) { return equal_.contains(name); });
+  };
+  const bool is_lookup = compared(descriptor.bucket_keys) && compared(descriptor.partition_keys);
   if (is_lookup || !table->info.options.lake_enabled) return std::nullopt;
   const auto lake = ReadLake(*table);
   if (!lake || !CheckKeysReadable(*table, *lake)) return std::nullopt;
@@ -384,6 +387,22 @@ Result<std::string> Faces::Lag(const SharedTable& table, const ReadOptions& opti
   return JoinSelects(parts);
 }
 
+Result<std::string> Faces::Offsets(const SharedTable& table, const ReadOptions& options) {
+  STROM_TRY(RefuseOptions(options, "$offsets"));
+  STROM_ASSIGN(const LakePart lake, Registered(*table));
+  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
+  std::vector<std::string> parts{
+      "SELECT NULL::VARCHAR AS partition, NULL::INTEGER AS bucket, NULL::BIGINT AS earliest, "
+      "NULL::BIGINT AS latest, NULL::BIGINT AS lake WHERE false"};
+  for (const Progress& one : all) {
+    const bool tiered = lake.offsets.contains(one.bucket);
+    parts.push_back(fmt::format("SELECT {}, {}::INTEGER, {}::BIGINT, {}::BIGINT, {}::BIGINT",
+                                QuoteText(table->PartitionName(one.bucket)), one.bucket.bucket,
+                                one.earliest, one.end, tiered ? std::to_string(one.lake) : "NULL"));
+  }
+  return JoinSelects(parts);
+}
+
 /// What the lake says of each bucket beside what the stream says, up to the offset that the lake
 /// has reached; of keys, those that did not change after it.
 Result<std::string> Faces::Verify(const SharedTable& table, const ReadOptions& options) {
@@ -465,6 +484,7 @@ Result<std::optional<Faces::Answer>> Faces::Resolve(const model::TablePath& path
                                     {"$lake$lag", true, &Faces::Lag},
                                     {"$lake$verify", true, &Faces::Verify},
                                     {"$lake", true, &Faces::LakeOnly},
+                                    {"$offsets", false, &Faces::Offsets},
                                     {"$changelog", false, &Faces::Changelog},
                                     {"$binlog", false, &Faces::Binlog},
                                     {"", false, &Faces::Table}};

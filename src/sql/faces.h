@@ -85,6 +85,7 @@ class Faces {
   Result<std::string> Partitions(const SharedTable& table, const ReadOptions& options);
   Result<std::string> Lag(const SharedTable& table, const ReadOptions& options);
   Result<std::string> Verify(const SharedTable& table, const ReadOptions& options);
+  Result<std::string> Offsets(const SharedTable& table, const ReadOptions& options);
   Result<std::string> Changelog(const SharedTable& table, const ReadOptions& options);
   Result<std::string> Binlog(const SharedTable& table, const ReadOptions& options);
 

@@ -247,26 +247,24 @@ class FileBatchReader final : public arrow::RecordBatchReader {
   const std::unique_ptr<lake::DataFileReader> files_;
 };
 
-/// The primary key that a query's conditions give, if they give all of it.
-std::optional<record::Row> KeyIn(
+/// Of a query's conditions the values that columns must have.
+client::KnownValues KnownIn(
     const model::Schema& schema,
     const std::map<std::string, std::variant<int64_t, std::string>>& equal) {
-  record::Row key;
-  for (const std::string& name : schema.primary_key) {
-    const auto it = equal.find(name);
-    if (it == equal.end()) return std::nullopt;
-    const TypeRoot root = schema.columns[static_cast<size_t>(schema.Find(name))].type.root;
-    const auto* number = std::get_if<int64_t>(&it->second);
-    const auto* text = std::get_if<std::string>(&it->second);
+  client::KnownValues known;
+  for (const auto& [name, value] : equal) {
+    const int position = schema.Find(name);
+    if (position < 0) continue;
+    const TypeRoot root = schema.columns[static_cast<size_t>(position)].type.root;
+    const auto* number = std::get_if<int64_t>(&value);
+    const auto* text = std::get_if<std::string>(&value);
     if (number != nullptr && root >= TypeRoot::kTinyInt && root <= TypeRoot::kBigInt) {
-      key.push_back({*number});
+      known[name] = {*number};
     } else if (text != nullptr && root == TypeRoot::kString) {
-      key.push_back({*text});
-    } else {
-      return std::nullopt;
+      known[name] = {*text};
     }
   }
-  return key;
+  return known;
 }
 
 }  // namespace
@@ -341,14 +339,17 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
   if (scan.rows) return ReadRows(*scan.rows, rows);
   if (!scan.files.empty()) return std::make_shared<FileBatchReader>(scan.files, std::move(rows));
   STROM_ASSIGN(auto connection, client::Connection::Open(bootstrap_));
-  if (const auto key = scan.buckets.empty() ? std::nullopt : KeyIn(schema, request.equal)) {
-    STROM_ASSIGN(const auto found, client::LookUp(*connection, scan.table, *key,
-                                                  PositionsOf(schema, request.columns)));
-    auto typed = AsEngineRows(*found, rows);
-    STROM_TRY(FromArrow(typed.status(), "lookup"));
-    auto reader = arrow::RecordBatchReader::Make({*typed}, rows);
-    STROM_TRY(FromArrow(reader.status(), "lookup"));
-    return *reader;
+  if (!scan.buckets.empty()) {
+    STROM_ASSIGN(const auto found,
+                 client::LookUp(*connection, scan.table, KnownIn(schema, request.equal),
+                                PositionsOf(schema, request.columns)));
+    if (found) {
+      auto typed = AsEngineRows(**found, rows);
+      STROM_TRY(FromArrow(typed.status(), "lookup"));
+      auto reader = arrow::RecordBatchReader::Make({*typed}, rows);
+      STROM_TRY(FromArrow(reader.status(), "lookup"));
+      return *reader;
+    }
   }
   const SharedConnection shared = std::move(connection);
   const bool keys = !scan.buckets.empty();

@@ -81,9 +81,20 @@ class Session::Inner {
   Result<StatementReport> Run(const std::string& text, RowSink& sink) {
     STROM_ASSIGN(const Statement statement, ParseStatement(text));
     auto report = std::visit([&](const auto& parsed) { return Do(parsed, sink); }, statement);
+    EndStatement();
+    return report;
+  }
+
+  void EndStatement() {
     scans_.Clear();
     faces_.Begin({});
     (void)faces_.TakeReports();  // of a statement that failed
+  }
+
+  Result<StatementReport> DeleteKeys(const model::TablePath& path, const std::string& query) {
+    STROM_ASSIGN(const auto table, KeyTable({path.database, path.table}, "DELETE"));
+    auto report = Erase(table, query);
+    EndStatement();
     return report;
   }
 
@@ -326,14 +337,20 @@ class Session::Inner {
 
   Result<StatementReport> Do(const Delete& s, RowSink&) {
     STROM_ASSIGN(const auto table, KeyTable(s.name, "DELETE"));
-    const model::Schema& schema = table->info.descriptor.schema;
     std::vector<std::string> keys;
-    for (const std::string& name : schema.primary_key) keys.push_back(QuoteName(name));
+    for (const std::string& name : table->info.descriptor.schema.primary_key)
+      keys.push_back(QuoteName(name));
+    return Erase(table, "SELECT " + Join(keys, ", ") + Source(table->info.path, s.where));
+  }
+
+  /// Removes the keys that a query gives.
+  Result<StatementReport> Erase(const std::shared_ptr<const client::Table>& table,
+                                const std::string& query) {
+    const model::Schema& schema = table->info.descriptor.schema;
     client::TableWriter::Options options;
     options.deletes = true;
     return Write(table, std::move(options),
-                 CastRows(schema, schema.primary_key) + " FROM (SELECT " + Join(keys, ", ") +
-                     Source(table->info.path, s.where) + ") AS source",
+                 CastRows(schema, schema.primary_key) + " FROM (" + query + ") AS source",
                  "deleted from");
   }
 
@@ -449,6 +466,10 @@ Result<std::unique_ptr<Session>> Session::Open(const std::string& bootstrap) {
 
 Result<StatementReport> Session::Run(const std::string& statement, RowSink& sink) {
   return inner_->Run(statement, sink);
+}
+Result<StatementReport> Session::DeleteKeys(const model::TablePath& table,
+                                            const std::string& query) {
+  return inner_->DeleteKeys(table, query);
 }
 std::vector<std::string> Session::Names() {
   return inner_->Names();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/ids.h"
 
 namespace strom::sql {
 
@@ -73,6 +74,9 @@ class Session {
   /// Runs one statement. Errors: kInvalidArgument (syntax), those of the server, kUnsupported, and
   /// what DuckDB says.
   Result<StatementReport> Run(const std::string& statement, RowSink& sink);
+  /// Removes the rows of a primary key table whose keys `query` gives, whose columns are those of
+  /// the key. Errors: as of Run.
+  Result<StatementReport> DeleteKeys(const model::TablePath& table, const std::string& query);
   /// Names for completion: databases, tables.
   std::vector<std::string> Names();
   const std::string& current_database() const;

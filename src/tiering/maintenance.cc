@@ -57,16 +57,17 @@ auto WithTable(client::Connection& connection, const model::TablePath& path,
 Result<std::optional<int64_t>> CompactLakeTable(client::Connection& connection,
                                                 const model::TablePath& path,
                                                 const MaintenanceOptions& options) {
-  return WithTable(connection, path, options,
-                   [](RegisteredLake& lake,
-                      const std::function<Status()>& beat) -> Result<std::optional<int64_t>> {
-                     STROM_ASSIGN(const auto own, lake.table().OwnCommitAfter(std::nullopt));
-                     if (!own) return std::nullopt;  // no row has come yet
-                     STROM_ASSIGN(const auto compacted,
-                                  lake.table().Compact(own->offsets_path, beat));
-                     if (compacted) STROM_TRY(lake.Register(*compacted, own->offsets_path, {}));
-                     return compacted;
-                   });
+  return WithTable(
+      connection, path, options,
+      [](RegisteredLake& lake,
+         const std::function<Status()>& beat) -> Result<std::optional<int64_t>> {
+        STROM_ASSIGN(const auto own, lake.table().OwnCommitAfter(std::nullopt));
+        if (!own) return std::nullopt;  // no row has come yet
+        STROM_ASSIGN(const auto compacted,
+                     lake.table().Compact(own->offsets_path, lake::LakeTable::Effort::kAll, beat));
+        if (compacted) STROM_TRY(lake.Register(*compacted, own->offsets_path, {}));
+        return compacted;
+      });
 }
 
 Result<Expired> ExpireLakeTable(client::Connection& connection, const model::TablePath& path,

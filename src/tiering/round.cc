@@ -26,7 +26,10 @@ Result<Round::Outcome> Round::Run() {
   lake::LakeTable& lake = registered.table();
   STROM_ASSIGN(const Offsets tiered, registered.CatchUp());
   STROM_ASSIGN(const auto plan, Plan(tiered));
-  if (plan.empty()) return outcome_;
+  if (plan.empty()) {
+    STROM_TRY(Rest(registered));
+    return outcome_;
+  }
 
   lake::LakeChange change;
   lake::LakeFiles& files = change.files;
@@ -150,6 +153,19 @@ Result<record::Row> Round::PartitionOf(const model::TableBucket& bucket) const {
   return values;
 }
 
+Status Round::Rest(RegisteredLake& registered) {
+  if (!table_->info.options.lake_auto_compaction) return {};
+  STROM_ASSIGN(const auto own, registered.table().OwnCommitAfter(std::nullopt));
+  if (!own) return {};
+  const auto compacted = registered.table().Compact(
+      own->offsets_path, lake::LakeTable::Effort::kAtRest, [this] { return Beat(); });
+  if (!compacted) return std::unexpected(compacted.error());
+  if (!*compacted) return {};
+  LogInfo("tiering {}: at rest, its files are merged in snapshot {}", path_.ToString(),
+          **compacted);
+  return registered.Register(**compacted, own->offsets_path, {});
+}
+
 Status Round::Beat() {
   if (options_.stop_requested && options_.stop_requested())
     return Err(ErrorCode::kClosed, "the tiering worker is stopping");
@@ -187,8 +203,8 @@ Result<Round::Committed> Round::CommitRound(RegisteredLake& registered,
 Status Round::Maintain(RegisteredLake& registered, Committed committed, const Offsets& reached) {
   const model::TableOptions& options = table_->info.options;
   if (options.lake_auto_compaction) {
-    const auto compacted =
-        registered.table().Compact(committed.offsets_path, [this] { return Beat(); });
+    const auto compacted = registered.table().Compact(
+        committed.offsets_path, lake::LakeTable::Effort::kAsNeeded, [this] { return Beat(); });
     // A worker that stops or lost the table ends; what the lake did not like is tried again.
     const bool ended = !compacted && (compacted.error().code == ErrorCode::kClosed ||
                                       compacted.error().code == ErrorCode::kFencedTieringEpoch);

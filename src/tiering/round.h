@@ -69,6 +69,8 @@ class Round {
                            lake::LakeFiles& files);
   Result<Committed> CommitRound(RegisteredLake& registered, const lake::LakeChange& change,
                                 const Offsets& reached);
+  /// Without rows to tier: the table is at rest, and its files may be merged for its readers.
+  Status Rest(RegisteredLake& registered);
   /// Compaction and expiry as the table asks for; their failure is not the round's.
   Status Maintain(RegisteredLake& registered, Committed committed, const Offsets& reached);
   Status Beat();

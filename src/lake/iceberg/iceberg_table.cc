@@ -43,7 +43,7 @@ class IcebergTable final : public LakeTable {
     return CommitOwn(commit);
   }
 
-  Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
+  Result<std::optional<int64_t>> Compact(const std::string& offsets_path, Effort /*effort*/,
                                          const std::function<Status()>& beat) override {
     STROM_TRY(Renew());
     const auto state = std::exchange(state_, nullptr);

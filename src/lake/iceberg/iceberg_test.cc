@@ -319,7 +319,8 @@ TEST(IcebergTable, EachSnapshotIsWhatTheKeysWere) {
     ASSERT_THAT(id, IsOk());
     states[*id] = model;
     if (round % 3 == 0) {
-      const auto compacted = table->Compact("compacted", [] { return Status(); });
+      const auto compacted =
+          table->Compact("compacted", LakeTable::Effort::kAsNeeded, [] { return Status(); });
       ASSERT_THAT(compacted, IsOk());
       if (*compacted) states[**compacted] = model;
     }
@@ -360,7 +361,7 @@ TEST(IcebergTable, DeletesOfFilesThatAreGoneAreAConflict) {
   }
   auto late = lake.Write(*table, {{ChangeType::kUpdateAfter, 3, "w"}});
   ASSERT_THAT(late, IsOk());
-  const auto compacted = table->Compact("o", [] { return Status(); });
+  const auto compacted = table->Compact("o", LakeTable::Effort::kAsNeeded, [] { return Status(); });
   ASSERT_THAT(compacted, IsOk());
   ASSERT_TRUE(*compacted) << "the file that the late round means is rewritten";
   EXPECT_THAT(table->Commit({std::move(*late), {}}, "o"), IsError(ErrorCode::kConflict));
@@ -394,7 +395,7 @@ TEST(IcebergTable, WhatKilledWritersLeftGoesAndNothingElse) {
     model[i % 3] = std::to_string(i);
     newest = *table->Commit({std::move(*files), {}}, "o");
   }
-  ASSERT_THAT(table->Compact("o", [] { return Status(); }), IsOk());
+  ASSERT_THAT(table->Compact("o", LakeTable::Effort::kAsNeeded, [] { return Status(); }), IsOk());
   const auto orphans = lake.Write(*table, {{ChangeType::kInsert, 7, "of a worker that died"}});
   ASSERT_THAT(orphans, IsOk());
   const Millis now = SystemClock().Now();

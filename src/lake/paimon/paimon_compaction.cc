@@ -259,6 +259,17 @@ std::optional<MergeUnit> PickMerge(std::span<const SortedRun> runs, size_t trigg
   return MergeUnit{picked, runs[picked].level - 1};
 }
 
+std::optional<MergeUnit> PickAtRest(std::span<const SortedRun> runs) {
+  constexpr int64_t kMostAtRest = 16;
+  constexpr int64_t kLittleBytes = int64_t{64} << 20;
+  if (runs.size() < 2) return std::nullopt;
+  int64_t newer = 0;
+  for (const SortedRun& run : runs.first(runs.size() - 1)) newer += run.bytes;
+  const int64_t all = newer + runs.back().bytes;
+  if (all > kLittleBytes && newer * kMostAtRest < all) return std::nullopt;
+  return MergeUnit{runs.size(), kMaxLevel};
+}
+
 std::vector<std::vector<ManifestEntry>> PickJoins(std::vector<ManifestEntry> files, bool bucketed,
                                                   const WriterOptions& options) {
   std::ranges::sort(files, [&](const ManifestEntry& a, const ManifestEntry& b) {
@@ -290,7 +301,8 @@ std::vector<std::vector<ManifestEntry>> PickJoins(std::vector<ManifestEntry> fil
 }
 
 Result<Rewritten> CompactBucket(const PaimonFiles& files, const TableSchema& schema,
-                                std::vector<ManifestEntry> live, const Beat& beat) {
+                                std::vector<ManifestEntry> live, LakeTable::Effort effort,
+                                const Beat& beat) {
   STROM_TRY(FromArrow(arrow::compute::Initialize(), "sort functions"));
   STROM_ASSIGN(WriterOptions options, WriterOptionsOf(schema));
   const ManifestEntry& any = live.front();
@@ -304,7 +316,10 @@ Result<Rewritten> CompactBucket(const PaimonFiles& files, const TableSchema& sch
       return {};
     }
     STROM_ASSIGN(std::vector<SortedRun> runs, SortedRunsOf(schema, std::move(live)));
-    const auto unit = PickMerge(runs, options.sorted_runs);
+    auto unit = effort == LakeTable::Effort::kAtRest ? PickAtRest(runs) : std::nullopt;
+    if (effort == LakeTable::Effort::kAll && runs.size() > 1)
+      unit = MergeUnit{runs.size(), kMaxLevel};
+    if (!unit) unit = PickMerge(runs, options.sorted_runs);
     return unit ? MergeRuns(files, target, std::move(runs), *unit, beat, out) : Status();
   };
   if (const Status done = rewrite(); !done) {

@@ -30,6 +30,9 @@ struct MergeUnit {
   int32_t level = 0;
 };
 std::optional<MergeUnit> PickMerge(std::span<const SortedRun> runs, size_t trigger);
+/// All runs of a table at rest, so that nobody has to merge them, when the newer ones have at least
+/// one byte in kMostAtRest of all, or all is little; nothing otherwise.
+std::optional<MergeUnit> PickAtRest(std::span<const SortedRun> runs);
 
 /// Groups of small files of an append table, in the order of their rows.
 std::vector<std::vector<ManifestEntry>> PickJoins(std::vector<ManifestEntry> files, bool bucketed,
@@ -44,6 +47,7 @@ using Beat = std::function<Status()>;
 /// Rewrites what is worth it of one bucket of one partition. Memory: some batches of each run.
 /// After an error nothing is left behind. Errors: kIo, kCorruptRecord, those of `beat`.
 Result<Rewritten> CompactBucket(const PaimonFiles& files, const TableSchema& schema,
-                                std::vector<ManifestEntry> live, const Beat& beat);
+                                std::vector<ManifestEntry> live, LakeTable::Effort effort,
+                                const Beat& beat);
 
 }  // namespace strom::lake::paimon

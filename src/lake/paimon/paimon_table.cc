@@ -34,7 +34,7 @@ class PaimonTable final : public LakeTable {
     return CommitOwn(commit);
   }
 
-  Result<std::optional<int64_t>> Compact(const std::string& offsets_path,
+  Result<std::optional<int64_t>> Compact(const std::string& offsets_path, Effort effort,
                                          const std::function<Status()>& beat) override {
     STROM_ASSIGN(const auto latest, files_.LatestSnapshotId());
     if (!latest) return std::nullopt;
@@ -54,7 +54,7 @@ class PaimonTable final : public LakeTable {
       return std::unexpected(error);
     };
     for (auto& [place, entries] : buckets) {
-      auto rewritten = CompactBucket(files_, schema_, std::move(entries), beat);
+      auto rewritten = CompactBucket(files_, schema_, std::move(entries), effort, beat);
       if (!rewritten) return failed(rewritten.error());
       for (ManifestEntry& entry : rewritten->removed) commit.entries.push_back(std::move(entry));
       for (auto& file : rewritten->added) {

@@ -1,0 +1,106 @@
+"""strom read, write, lookup, table and db: rows in and out of tables from a shell."""
+import json
+import subprocess
+
+import pytest
+
+from harness import STROM, sql, until
+
+
+def strom(server, *words, code=0, data=None):
+    done = subprocess.run([STROM, words[0], "--bootstrap", server.address, *words[1:]], input=data, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def rows(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_rows_go_in_and_come_out(server, name, tmp_path):
+    strom(server, "table", "create", f"CREATE TABLE {name} (id BIGINT, s STRING, d DECIMAL(10, 2), a ARRAY<INT>, r ROW<x INT, y STRING>) WITH ('bucket.num' = '2')")
+    lines = [{"id": 1, "s": "a\nb", "d": 1.25, "a": [1, None], "r": {"x": 1, "y": "z"}}, {"id": 2, "s": None, "d": None, "a": None, "r": None}, {"id": 3}]
+    strom(server, "write", name, data="".join(json.dumps(line) + "\n" for line in lines))
+    found = sorted(rows(strom(server, "read", name)), key=lambda row: row["id"])
+    assert found == [lines[0], lines[1], lines[1] | {"id": 3}]
+    # What is read can be written, in each format.
+    (tmp_path / "rows.jsonl").write_text(strom(server, "read", name))
+    strom(server, "write", name, str(tmp_path / "rows.jsonl"))
+    sql(server, f"COPY (SELECT * FROM {name} WHERE id = 1) TO '{tmp_path}/rows.parquet'")
+    strom(server, "write", name, str(tmp_path / "rows.parquet"))
+    assert sql(server, f"SELECT id, count(*) AS n FROM {name} GROUP BY id ORDER BY id") == [[{"id": 1, "n": 4}, {"id": 2, "n": 2}, {"id": 3, "n": 2}]]
+    sql(server, f"CREATE TABLE {name}_c (id BIGINT, s STRING, day DATE)")
+    strom(server, "write", f"fluss.{name}_c", "--format", "csv", data='s,id,day\n"two\nlines, ""quoted""",1,2025-01-02\n,2,\n"",3,2025-01-03\n')
+    assert sorted(rows(strom(server, "read", f"{name}_c", "--where", "id > 0", "--columns", "id,s,day")), key=lambda row: row["id"]) == [
+        {"id": 1, "s": 'two\nlines, "quoted"', "day": "2025-01-02"}, {"id": 2, "s": None, "day": None}, {"id": 3, "s": "", "day": "2025-01-03"}]
+    assert len(rows(strom(server, "read", f"{name}_c", "--limit", "2"))) == 2
+    assert strom(server, "read", f"{name}_c", "--from", "latest") == ""
+
+
+def test_many_rows_through_a_pipe(server, name):
+    sql(server, f"CREATE TABLE {name} (id BIGINT, s STRING) WITH ('bucket.num' = '3')")
+    text = "".join(f'{{"id": {i}, "s": "row {i} {"x" * (i % 90)}"}}\n' for i in range(300_000))
+    strom(server, "write", name, data=text)
+    assert sql(server, f"SELECT count(*) AS n, count(DISTINCT id) AS d, sum(length(s))::BIGINT AS l FROM {name}") == [
+        [{"n": 300_000, "d": 300_000, "l": sum(len(f"row {i} ") + i % 90 for i in range(300_000))}]]
+
+
+def test_rows_that_come_slowly_are_written_as_they_come(server, name):
+    sql(server, f"CREATE TABLE {name} (id BIGINT)")
+    writer = subprocess.Popen([STROM, "write", "--bootstrap", server.address, name], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for i in range(3):
+        writer.stdin.write(f'{{"id": {i}}}\n')
+        writer.stdin.flush()
+        until(lambda: sql(server, f"SELECT count(*) AS n FROM {name}") == [[{"n": i + 1}]], what="the row is there though the input goes on")  # noqa: B023
+    writer.stdin.close()
+    assert writer.wait(20) == 0 and "3 rows written" in writer.stderr.read()
+    writer.stderr.close()
+
+
+def test_keys_are_upserted_in_part_deleted_and_looked_up(server, name):
+    sql(server, f"CREATE TABLE {name} (g INT, id BIGINT, a STRING, b STRING, PRIMARY KEY (g, id) NOT ENFORCED) WITH ('bucket.num' = '3', 'bucket.key' = 'g')")
+    strom(server, "write", name, "--upsert", data="".join(json.dumps({"g": i % 3, "id": i, "a": f"a{i}", "b": f"b{i}"}) + "\n" for i in range(30)))
+    strom(server, "write", name, "--partial", "g,id,b", data='{"g": 1, "id": 4, "b": "changed"}\n')
+    assert json.loads(strom(server, "lookup", name, "1", "4", "-o", "json")) == [{"g": 1, "id": 4, "a": "a4", "b": "changed"}]
+    assert [row["id"] for row in rows(strom(server, "lookup", name, "--prefix", "2", "-o", "ndjson"))] == list(range(2, 30, 3))
+    strom(server, "write", name, "--delete", "--format", "csv", data="g,id\n0,0\n0,3\n")
+    strom(server, "lookup", name, "0", "3", code=3)
+    assert sql(server, f"SELECT count(*) AS n FROM {name}") == [[{"n": 28}]]
+    changes = rows(strom(server, "read", name, "--changelog", "--where", "id = 4"))
+    assert [change["_change_type"] for change in changes] == ["insert", "update_before", "update_after"]
+    binlog = rows(strom(server, "read", name, "--binlog", "--where", "coalesce(after.id, before.id) IN (3, 4)"))
+    assert sorted(change["_change_type"] for change in binlog) == ["delete", "insert", "insert", "update"]
+    assert "(g, id), 1 values were given" in strom(server, "lookup", name, "1", code=2)
+
+
+@pytest.mark.parametrize(("words", "data", "code", "text"), [
+    (["write", "{}"], '{{"id": 1, "nonsense": 2}}\n', 2, "no column of table"), (["write", "{}"], '{{"id": "x"}}\n', 1, "x"), (["write", "{}"], '{{"id": 1\n', 1, ""),
+    (["write", "{}", "--format", "csv"], "s\nx\n", 2, "lack the column 'id'"), (["write", "{}", "--partial", "id"], "", 2, "needs a table with a primary key"),
+    (["write", "{}", "--format", "arrow"], "", 2, "none of jsonl"), (["write", "nothing"], "", 3, "does not exist"), (["read", "{}", "--columns", "nope"], None, 2, "no column 'nope'"),
+    (["read", "{}", "--from", "yesterday"], None, 2, "is no time"), (["read", "{}", "-f", "--changelog"], None, 2, "leave --changelog"), (["lookup", "{}", "1"], None, 2, "no primary key"),
+    (["table", "drop", "{}"], None, 2, "--yes"), (["table", "explode", "{}"], None, 2, "not understood"), (["db", "drop", "nothing", "--yes"], None, 3, "nothing")])
+def test_what_is_wrong_is_said_and_nothing_is_written(server, name, words, data, code, text):
+    sql(server, f"CREATE TABLE {name} (id BIGINT, s STRING)")
+    error = strom(server, *[word.format(name) for word in words], code=code, data=data and data.format())
+    assert text in error, error
+    assert sql(server, f"SELECT count(*) AS n FROM {name}") == [[{"n": 0}]]
+
+
+def test_tables_and_databases(server, name):
+    strom(server, "db", "create", name)
+    assert name in strom(server, "db", "list", "-o", "csv").split()
+    strom(server, "table", "create", f"CREATE TABLE {name}.t (id BIGINT COMMENT 'the id', v STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '2')")
+    assert json.loads(strom(server, "table", "list", "--database", name, "-o", "json")) == [{"table name": "t"}]
+    sql(server, f"INSERT INTO {name}.t VALUES (1, 'a'), (2, NULL)")
+    assert sum(row["latest"] for row in json.loads(strom(server, "table", "offsets", f"{name}.t", "-o", "json"))) == 2
+    assert json.loads(strom(server, "table", "stats", f"{name}.t", "-o", "json")) == [{"row_count": 2}]
+    profile = {row["column_name"]: row for row in json.loads(strom(server, "table", "profile", f"{name}.t", "-o", "json"))}
+    assert profile["id"]["max"] == "2" and float(profile["v"]["null_percentage"]) == 50
+    strom(server, "table", "alter", f"{name}.t", "note=mine")
+    assert "'note' = 'mine'" in strom(server, "table", "ddl", f"{name}.t", "-o", "csv")
+    strom(server, "table", "alter", f"{name}.t", "note=")
+    assert "note" not in strom(server, "table", "ddl", f"{name}.t", "-o", "csv")
+    assert "the id" in strom(server, "table", "describe", f"{name}.t")
+    assert "still has 1 tables" in strom(server, "db", "drop", name, "--yes", code=6)
+    strom(server, "table", "drop", f"{name}.t", "--yes")
+    strom(server, "db", "drop", name, "--yes")
