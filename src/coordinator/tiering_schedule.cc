@@ -146,9 +146,11 @@ strom::Status TieringSchedule::Finish(const Assignment& assignment, bool again_a
   if (table->is_round) {
     status.failures = 0;
     status.failure.clear();
-    status.last_finished = now;
-    status.last_took = now - status.since;
-    status.last = result;
+    if (result.rows > 0 || status.last_finished == 0) {  // rounds that find nothing tell nothing
+      status.last_finished = now;
+      status.last_took = now - status.since;
+      status.last = result;
+    }
   }
   if (again_at_once && !status.paused) {
     Enqueue(assignment.table_id, *table, now);

@@ -43,6 +43,7 @@ class TieringSchedule {
     std::string worker;   // who holds it, or held it last
     int failures = 0;     // since the last round that went well
     std::string failure;  // why the last one did not
+    // Of the last round that had rows.
     Millis last_finished = 0;
     Millis last_took = 0;
     RoundResult last;
