@@ -302,7 +302,7 @@ Result<std::optional<std::string>> Faces::KeysOverLake(const SharedTable& table)
   if (!lake || !CheckKeysReadable(*table, *lake)) return std::nullopt;
   int64_t rows = 0;
   for (const lake::DataFile& file : lake->files) rows += file.rows;
-  if (rows < kLakeFrom) return std::nullopt;
+  if (rows < lake_from_) return std::nullopt;
   STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, *lake));
   Scan changes{table, {}, {}, {}, /*with_changes=*/true};
   for (const Progress& one : all) {

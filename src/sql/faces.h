@@ -57,9 +57,9 @@ class Faces {
   /// What the queries since the last call will read.
   std::vector<ScanReport> TakeReports() { return std::exchange(reports_, {}); }
 
-  /// Key tables of at least this many rows in the lake are read from there, with the changes since
-  /// over them; smaller ones from the server.
-  static constexpr int64_t kLakeFrom = 500'000;
+  /// Key tables of at least `rows` rows in the lake are read from there, with the changes since over
+  /// them; smaller ones from the server.
+  void ReadKeysFromLakeFrom(int64_t rows) { lake_from_ = rows; }
 
  private:
   using SharedTable = std::shared_ptr<const client::Table>;
@@ -117,6 +117,7 @@ class Faces {
 
   client::Connection& connection_;
   Scans& scans_;
+  int64_t lake_from_ = 500'000;
   std::set<std::string> equal_;
   std::optional<StreamSource> stream_;
   std::optional<std::string> history_;  // the query that stands for the source

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "client/table_writer.h"
+#include "model/duration.h"
 #include "model/partition.h"
 #include "record/arrow_batch.h"
 #include "sql/engine.h"
@@ -265,6 +266,11 @@ class Session::Inner {
       streaming_ = s.value == "streaming";
       return Said(streaming_ ? "streaming mode: a SELECT follows its table until it is interrupted"
                              : "batch mode");
+    }
+    if (s.key == "sql.keys-from-lake.min-rows") {
+      STROM_ASSIGN(const int64_t rows, model::ParseInteger(s.value, 0, INT64_MAX));
+      faces_.ReadKeysFromLakeFrom(rows);
+      return Said(fmt::format("key tables with {} rows in the lake are read from there", rows));
     }
     if (s.key.starts_with("sql-client."))
       return Said("ignored: " + s.key + " is a matter of Flink's own client");
