@@ -57,8 +57,9 @@ class Faces {
   /// What the queries since the last call will read.
   std::vector<ScanReport> TakeReports() { return std::exchange(reports_, {}); }
 
-  /// Key tables of at least `rows` rows in the lake are read from there, with the changes since over
-  /// them; smaller ones from the server.
+  /// Key tables of at least `rows` rows in the lake are read from there, with the changes since
+  /// over them; smaller ones from the server.
+  static constexpr int64_t kKeysFromLakeFrom = 500'000;
   void ReadKeysFromLakeFrom(int64_t rows) { lake_from_ = rows; }
 
  private:
@@ -117,7 +118,7 @@ class Faces {
 
   client::Connection& connection_;
   Scans& scans_;
-  int64_t lake_from_ = 500'000;
+  int64_t lake_from_ = kKeysFromLakeFrom;
   std::set<std::string> equal_;
   std::optional<StreamSource> stream_;
   std::optional<std::string> history_;  // the query that stands for the source

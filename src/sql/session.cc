@@ -2,24 +2,19 @@
 
 #include <atomic>
 
-#include <arrow/array.h>
-#include <arrow/array/concatenate.h>
 #include <arrow/record_batch.h>
-#include <arrow/table.h>
-#include <arrow/type.h>
 
 #include "base/json.h"
 #include "base/text.h"
-#include "client/table_writer.h"
 #include "model/duration.h"
 #include "model/partition.h"
-#include "record/arrow_batch.h"
 #include "sql/engine.h"
-#include "sql/engine_types.h"
 #include "sql/faces.h"
 #include "sql/lexer.h"
+#include "sql/pipeline.h"
 #include "sql/scans.h"
 #include "sql/statement.h"
+#include "sql/stream_plan.h"
 #include "sql/stream_query.h"
 
 namespace strom::sql {
@@ -29,32 +24,9 @@ Cell TextCell(const std::string& text) {
   return {false, text, Json(text).dump()};
 }
 
-/// Joins small batches, so that what goes to the server is worth a request.
-class Batcher {
- public:
-  using Consume = std::function<Status(const arrow::RecordBatch&)>;
-  explicit Batcher(Consume consume) : consume_(std::move(consume)) {}
-
-  Status Add(const std::shared_ptr<arrow::RecordBatch>& batch) {
-    batches_.push_back(batch);
-    rows_ += batch->num_rows();
-    return rows_ >= kRows ? Flush() : Status();
-  }
-  Status Flush() {
-    if (batches_.empty()) return {};
-    const auto joined = arrow::ConcatenateRecordBatches(batches_);
-    batches_.clear();
-    rows_ = 0;
-    STROM_TRY(record::FromArrow(joined.status(), "insert"));
-    return consume_(**joined);
-  }
-
- private:
-  static constexpr int64_t kRows = 16384;
-  const Consume consume_;
-  std::vector<std::shared_ptr<arrow::RecordBatch>> batches_;
-  int64_t rows_ = 0;
-};
+std::string FirstWord(const std::string& text) {
+  return ToUpper(text.substr(0, text.find_first_of(" \n\t(")));
+}
 
 }  // namespace
 
@@ -195,6 +167,12 @@ class Session::Inner {
   Result<StatementReport> Do(const Show& s, RowSink& sink) {
     std::vector<std::vector<std::string>> rows;
     switch (s.what) {
+      case Show::What::kCatalogs:
+        for (const std::string& name : catalogs_) rows.push_back({name});
+        return List({"catalog name"}, rows, sink);
+      case Show::What::kCurrentCatalog: return List({"current catalog name"}, {{catalog_}}, sink);
+      case Show::What::kCurrentDatabase:
+        return List({"current database name"}, {{database_}}, sink);
       case Show::What::kDatabases: {
         STROM_ASSIGN(const auto response, connection_->Call(wire::ListDatabasesRequest{}));
         for (const std::string& name : response.database_name) rows.push_back({name});
@@ -249,6 +227,35 @@ class Session::Inner {
     return List({"name", "type", "null", "key", "comment"}, rows, sink);
   }
 
+  /// A session speaks to one cluster; a catalog is a name for it.
+  Result<StatementReport> Do(const CreateCatalog& s, RowSink&) {
+    const auto option = [&](const char* key) {
+      const auto it = s.options.find(key);
+      return it == s.options.end() ? std::string() : it->second;
+    };
+    if (ToLower(option("type")) != "fluss") {
+      return Err(ErrorCode::kUnsupported,
+                 "a catalog of the type '{}' is not supported; 'type' = 'fluss' is",
+                 option("type"));
+    }
+    if (const std::string servers = option("bootstrap.servers");
+        servers != connection_->bootstrap()) {
+      return Err(ErrorCode::kUnsupported,
+                 "bootstrap.servers '{}' is another cluster than this session's '{}'; start strom "
+                 "sql --bootstrap {}",
+                 servers, connection_->bootstrap(), servers);
+    }
+    if (!catalogs_.insert(s.name).second)
+      return Err(ErrorCode::kInvalidArgument, "catalog {} exists already", s.name);
+    return Said("catalog " + s.name + " is this cluster");
+  }
+  Result<StatementReport> Do(const UseCatalog& s, RowSink&) {
+    if (!catalogs_.contains(s.name))
+      return Err(ErrorCode::kNotFound, "catalog {} does not exist", s.name);
+    catalog_ = s.name;
+    return Said("catalog is now " + catalog_);
+  }
+
   Result<StatementReport> Do(const Use& s, RowSink&) {
     STROM_ASSIGN(const auto exists, connection_->Call(wire::DatabaseExistsRequest{s.database}));
     if (!exists.exists)
@@ -259,16 +266,19 @@ class Session::Inner {
 
   Result<StatementReport> Do(const Set& s, RowSink&) {
     if (s.key == "execution.runtime-mode") {
-      if (s.value != "batch" && s.value != "streaming") {
+      const std::string mode = s.value.value_or("batch");
+      if (mode != "batch" && mode != "streaming") {
         return Err(ErrorCode::kInvalidArgument,
-                   "execution.runtime-mode '{}': there are batch and streaming", s.value);
+                   "execution.runtime-mode '{}': there are batch and streaming", mode);
       }
-      streaming_ = s.value == "streaming";
+      streaming_ = mode == "streaming";
       return Said(streaming_ ? "streaming mode: a SELECT follows its table until it is interrupted"
                              : "batch mode");
     }
     if (s.key == "sql.keys-from-lake.min-rows") {
-      STROM_ASSIGN(const int64_t rows, model::ParseInteger(s.value, 0, INT64_MAX));
+      STROM_ASSIGN(const int64_t rows,
+                   model::ParseInteger(s.value.value_or(std::to_string(Faces::kKeysFromLakeFrom)),
+                                       0, INT64_MAX));
       faces_.ReadKeysFromLakeFrom(rows);
       return Said(fmt::format("key tables with {} rows in the lake are read from there", rows));
     }
@@ -290,12 +300,17 @@ class Session::Inner {
     if (given.empty()) {
       for (const model::Column& column : schema.columns) given.push_back(column.name);
     }
+    if (streaming_ && ReadsStream(s.source, Faces::IsStreamSource)) {
+      Pipeline pipeline(*connection_, table, std::move(given));
+      STROM_TRY(pipeline.Open());
+      return Follow(s.source, pipeline);
+    }
     std::vector<std::string> names;
     for (const std::string& name : given) names.push_back(QuoteName(name));
     client::TableWriter::Options options;
     const bool in_part =
         table->info.descriptor.has_primary_key() && given.size() < schema.columns.size();
-    if (in_part) options.target_columns = PositionsOf(schema, given);
+    if (in_part) options.target_columns = SortedPositions(schema, given);
     return Write(
         table, std::move(options),
         CastRows(schema, given) + " FROM (" + s.source + ") AS source(" + Join(names, ", ") + ")",
@@ -334,7 +349,7 @@ class Session::Inner {
                          " AS " + QuoteName(column.name));
     }
     client::TableWriter::Options options;
-    if (in_part) options.target_columns = PositionsOf(schema, given);
+    if (in_part) options.target_columns = SortedPositions(schema, given);
     return Write(table, std::move(options),
                  CastRows(schema, given) + " FROM (SELECT " + Join(selected, ", ") +
                      Source(table->info.path, s.where) + ") AS source",
@@ -375,45 +390,14 @@ class Session::Inner {
            (where.empty() ? "" : " WHERE " + where);
   }
 
-  static std::vector<int32_t> PositionsOf(const model::Schema& schema,
-                                          const std::vector<std::string>& names) {
-    const std::vector<int> positions = schema.Positions(names);
-    std::vector<int32_t> sorted(positions.begin(), positions.end());
-    std::ranges::sort(sorted);
-    return sorted;
-  }
-
-  /// "SELECT CAST(..), ..": the table's columns in order, null where `given` does not have them.
-  /// DuckDB makes the values; the casts give each its column's type, or say which does not fit.
-  static std::string CastRows(const model::Schema& schema, const std::vector<std::string>& given) {
-    std::vector<std::string> selected;
-    for (const model::Column& column : schema.columns) {
-      const bool there = std::ranges::find(given, column.name) != given.end();
-      selected.push_back(fmt::format("CAST({} AS {})", there ? QuoteName(column.name) : "NULL",
-                                     EngineTypeName(column.type)));
-    }
-    return "SELECT " + Join(selected, ", ");
-  }
-
   /// Writes the rows of a query that has the table's columns.
   Result<StatementReport> Write(const std::shared_ptr<const client::Table>& table,
                                 client::TableWriter::Options options, const std::string& query,
                                 const char* done) {
-    STROM_ASSIGN(const auto writer,
-                 client::TableWriter::Open(*connection_, table, std::move(options)));
-    const auto target = record::ToArrowSchema(table->info.descriptor.schema);
-    Batcher batcher([&](const arrow::RecordBatch& rows) { return writer->Write(rows); });
-    STROM_TRY(
-        engine_->RunToArrow(query, [&](const std::shared_ptr<arrow::RecordBatch>& batch) -> Status {
-          arrow::ArrayVector columns;
-          for (int i = 0; i < target->num_fields(); ++i) {
-            STROM_ASSIGN(auto column, CastTo(batch->column(i), target->field(i)->type()));
-            columns.push_back(std::move(column));
-          }
-          return batcher.Add(
-              arrow::RecordBatch::Make(target, batch->num_rows(), std::move(columns)));
-        }));
-    STROM_TRY(batcher.Flush());
+    STROM_ASSIGN(const auto writer, RowWriter::Open(*connection_, table, std::move(options)));
+    STROM_TRY(engine_->RunToArrow(query, [&](const std::shared_ptr<arrow::RecordBatch>& batch) {
+      return writer->Write(*batch);
+    }));
     STROM_TRY(writer->Flush());
     StatementReport report = Said(fmt::format("{} rows {} {}", writer->rows_acknowledged(), done,
                                               table->info.path.ToString()));
@@ -422,15 +406,27 @@ class Session::Inner {
     return report;
   }
 
+  /// Lets `target` take what a stream gives, until it is interrupted or done.
+  Result<StatementReport> Follow(const std::string& query, StreamTarget& target) {
+    stop_ = false;
+    STROM_TRY(StreamQuery({*connection_, *engine_, faces_, scans_, stop_}).Run(query, target));
+    StatementReport report = Said(fmt::format("{} rows", target.rows()));
+    report.rows = target.rows();
+    report.interrupted = stop_;
+    return report;
+  }
+
   Result<StatementReport> Do(const Query& s, RowSink& sink) {
     // Retention may cut the log between planning and reading; by then the lake has those rows, so a
     // new plan finds them.
     constexpr int kTries = 3;
     faces_.Begin(s.equal);
-    const std::string first = ToUpper(s.text.substr(0, s.text.find_first_of(" \n\t(")));
+    const std::string first = FirstWord(s.text);
     if (streaming_ && (first == "SELECT" || first == "WITH" || first == "FROM")) {
-      stop_ = false;
-      return StreamQuery({*connection_, *engine_, faces_, scans_, stop_}).Run(s.text, sink);
+      StreamOutput output(sink);
+      auto report = Follow(s.text, output);
+      if (report) report->has_rows = true;
+      return report;
     }
     StatementReport report;
     report.explains = ToUpper(s.text.substr(0, 7)) == "EXPLAIN";
@@ -456,6 +452,8 @@ class Session::Inner {
   Faces faces_;
   std::unique_ptr<Engine> engine_;
   std::string database_ = "fluss";
+  std::set<std::string> catalogs_ = {"fluss_catalog"};
+  std::string catalog_ = "fluss_catalog";
   bool streaming_ = false;
   std::atomic<bool> stop_ = false;
 };

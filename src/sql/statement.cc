@@ -340,9 +340,14 @@ Result<Statement> Parser::ParseCreate() {
     return create;
   }
   if (Ahead(1).Is("CATALOG")) {
-    return Err(ErrorCode::kUnsupported,
-               "CREATE CATALOG is not supported yet: strom sql is connected to one cluster, given "
-               "by --bootstrap");
+    at_ += 2;
+    CreateCatalog create;
+    STROM_ASSIGN(create.name, Name("a catalog name"));
+    STROM_TRY(Expect("WITH"));
+    STROM_ASSIGN(const auto options, Options());
+    create.options = {options.begin(), options.end()};
+    STROM_TRY(ExpectEnd());
+    return create;
   }
   return AsQuery();  // views, macros, temporary tables: DuckDB's own, for this session
 }
@@ -442,7 +447,13 @@ Result<Statement> Parser::ParseAlter() {
 Result<Statement> Parser::ParseShow() {
   ++at_;
   Show show{Show::What::kTables, {}};
-  if (Accept("DATABASES")) {
+  if (Accept("CATALOGS")) {
+    show.what = Show::What::kCatalogs;
+  } else if (AcceptAll({"CURRENT", "CATALOG"})) {
+    show.what = Show::What::kCurrentCatalog;
+  } else if (AcceptAll({"CURRENT", "DATABASE"})) {
+    show.what = Show::What::kCurrentDatabase;
+  } else if (Accept("DATABASES")) {
     show.what = Show::What::kDatabases;
   } else if (Accept("TABLES")) {
     if (Accept("FROM") || Accept("IN")) {
@@ -455,9 +466,11 @@ Result<Statement> Parser::ParseShow() {
     show.what = Show::What::kCreateTable;
     STROM_ASSIGN(show.name, Table());
   } else {
-    return Err(ErrorCode::kUnsupported,
-               "SHOW can show DATABASES, TABLES, PARTITIONS t and CREATE TABLE t, not {}",
-               Here().text);
+    return Err(
+        ErrorCode::kUnsupported,
+        "SHOW can show CATALOGS, DATABASES, CURRENT CATALOG or DATABASE, TABLES, PARTITIONS t "
+        "and CREATE TABLE t, not {}",
+        Here().text);
   }
   STROM_TRY(ExpectEnd());
   return show;
@@ -556,14 +569,24 @@ Result<Statement> Parser::Parse() {
   }
   if (first.Is("USE")) {
     ++at_;
+    if (Accept("CATALOG")) {
+      UseCatalog use;
+      STROM_ASSIGN(use.name, Name("a catalog name"));
+      STROM_TRY(ExpectEnd());
+      return use;
+    }
     Use use;
-    if (Here().Is("CATALOG"))
-      return Err(ErrorCode::kUnsupported,
-                 "USE CATALOG is not supported yet: there is one cluster, given by --bootstrap");
     STROM_ASSIGN(const TableName name, Table());
     use.database = name.table;
     STROM_TRY(ExpectEnd());
     return use;
+  }
+  if (first.Is("RESET") && Ahead(1).kind == Token::Kind::kString) {
+    ++at_;
+    Set reset;
+    STROM_ASSIGN(reset.key, Text("a setting in quotes"));
+    STROM_TRY(ExpectEnd());
+    return reset;
   }
   if (first.Is("SET") && Ahead(1).kind == Token::Kind::kString) {
     ++at_;

@@ -52,8 +52,23 @@ struct AlterPartition {
   std::vector<std::pair<std::string, std::string>> spec;
 };
 struct Show {
-  enum class What { kDatabases, kTables, kPartitions, kCreateTable } what;
+  enum class What {
+    kCatalogs,
+    kCurrentCatalog,
+    kDatabases,
+    kCurrentDatabase,
+    kTables,
+    kPartitions,
+    kCreateTable
+  } what;
   TableName name;
+};
+struct CreateCatalog {
+  std::string name;
+  std::map<std::string, std::string> options;
+};
+struct UseCatalog {
+  std::string name;
 };
 struct Describe {
   TableName name;
@@ -61,9 +76,10 @@ struct Describe {
 struct Use {
   std::string database;
 };
+/// Without a value the setting gets its default again.
 struct Set {
   std::string key;
-  std::string value;
+  std::optional<std::string> value;
 };
 struct Insert {
   TableName name;
@@ -86,9 +102,9 @@ struct Query {
   std::set<std::string> equal;
 };
 
-using Statement =
-    std::variant<CreateDatabase, DropDatabase, CreateTable, DropTable, AlterOptions, AddColumns,
-                 AlterPartition, Show, Describe, Use, Set, Insert, Update, Delete, Query>;
+using Statement = std::variant<CreateDatabase, DropDatabase, CreateTable, DropTable, AlterOptions,
+                               AddColumns, AlterPartition, Show, Describe, CreateCatalog,
+                               UseCatalog, Use, Set, Insert, Update, Delete, Query>;
 
 /// Reads one statement. What Strom does not do is refused by name. Errors: kInvalidArgument,
 /// kUnsupported.

@@ -58,6 +58,13 @@ class Planner {
     select.select_list.insert(select.select_list.begin(), std::move(op));
   }
 
+  /// Whether a query has a stream in it.
+  bool HasSource(const duckdb::QueryNode& node) const {
+    if (node.type != duckdb::QueryNodeType::SELECT_NODE) return false;
+    const auto& from = node.Cast<duckdb::SelectNode>().from_table;
+    return from && HasSource(*from);
+  }
+
  private:
   static void TakeModifiers(duckdb::SelectNode& select, bool outermost, StreamPlan& plan) {
     for (const auto& modifier : select.modifiers) {
@@ -86,10 +93,7 @@ class Planner {
         return HasSource(*join.left) || HasSource(*join.right);
       }
       case duckdb::TableReferenceType::SUBQUERY: {
-        const auto& node = *ref.Cast<duckdb::SubqueryRef>().subquery->node;
-        if (node.type != duckdb::QueryNodeType::SELECT_NODE) return false;
-        const auto& from = node.Cast<duckdb::SelectNode>().from_table;
-        return from && HasSource(*from);
+        return HasSource(*ref.Cast<duckdb::SubqueryRef>().subquery->node);
       }
       default: return false;
     }
@@ -124,6 +128,19 @@ class Planner {
 };
 
 }  // namespace
+
+bool ReadsStream(const std::string& query, const IsSource& is_source) {
+  try {
+    duckdb::Parser parser;
+    parser.ParseQuery(query);
+    return parser.statements.size() == 1 &&
+           parser.statements[0]->type == duckdb::StatementType::SELECT_STATEMENT &&
+           Planner(is_source).HasSource(
+               *parser.statements[0]->Cast<duckdb::SelectStatement>().node);
+  } catch (const std::exception&) {
+    return false;  // whoever runs it tells why
+  }
+}
 
 Result<StreamPlan> PlanStream(const std::string& query, const IsSource& is_source) {
   try {

@@ -23,4 +23,8 @@ struct StreamPlan {
 Result<StreamPlan> PlanStream(const std::string& query,
                               const std::function<bool(const std::string& table)>& is_source);
 
+/// Whether the statement is a SELECT with a stream in it.
+bool ReadsStream(const std::string& query,
+                 const std::function<bool(const std::string& table)>& is_source);
+
 }  // namespace strom::sql

@@ -17,35 +17,24 @@ namespace strom::sql {
 
 using record::FromArrow;
 
-/// The result so far: many runs of the query are one result.
-class StreamQuery::Output final : public RowSink {
- public:
-  Output(RowSink& sink, std::optional<int64_t> limit) : sink_(sink), limit_(limit) {}
+void StreamOutput::Begin(const std::vector<ResultColumn>& columns) {
+  if (!std::exchange(begun_, true)) sink_.Begin(columns);
+}
 
-  void Begin(const std::vector<ResultColumn>& columns) override {
-    if (!std::exchange(begun_, true)) sink_.Begin(columns);
-  }
-  void Row(const std::vector<Cell>& cells) override {
-    if (done()) return;
-    sink_.Row(cells);
-    ++rows_;
-  }
-  void End() override {}
-  bool Flush() override {
-    if (!sink_.Flush()) nobody_reads_ = true;
-    return !nobody_reads_;
-  }
+void StreamOutput::Row(const std::vector<Cell>& cells) {
+  if (limit_ && rows_ >= *limit_) return;
+  sink_.Row(cells);
+  ++rows_;
+}
 
-  int64_t rows() const { return rows_; }
-  bool done() const { return nobody_reads_ || (limit_ && rows_ >= *limit_); }
+Status StreamOutput::Take(Engine& engine, const std::string& query) {
+  STROM_TRY(engine.Run(query, *this));
+  return {};
+}
 
- private:
-  RowSink& sink_;
-  const std::optional<int64_t> limit_;
-  bool begun_ = false;
-  bool nobody_reads_ = false;
-  int64_t rows_ = 0;
-};
+StreamOutput::~StreamOutput() {
+  if (begun_) sink_.End();
+}
 
 Result<std::shared_ptr<arrow::RecordBatch>> StreamQuery::WithOps(
     const arrow::RecordBatch& rows, std::span<const record::ChangeType> changes) const {
@@ -72,83 +61,66 @@ Result<std::shared_ptr<arrow::RecordBatch>> StreamQuery::WithOps(
                                   std::move(columns));
 }
 
-Status StreamQuery::Evaluate(const std::vector<std::shared_ptr<arrow::RecordBatch>>& rows,
-                             Output& output) {
-  context_.scans.SetRows(source_.relation, rows);
-  STROM_TRY(context_.engine.Run(query_, output));
-  (void)output.Flush();
-  return {};
+Status StreamQuery::Evaluate(std::vector<std::shared_ptr<arrow::RecordBatch>> rows,
+                             StreamTarget& target) {
+  context_.scans.SetRows(source_.relation, std::move(rows));
+  return target.Take(context_.engine, query_);
 }
 
-Result<StatementReport> StreamQuery::Run(const std::string& query, RowSink& sink) {
+Status StreamQuery::Run(const std::string& query, StreamTarget& target) {
   STROM_ASSIGN(StreamPlan plan, PlanStream(query, [&](const std::string& table) {
                  return context_.faces.IsStreamSource(table);
                }));
   query_ = std::move(plan.query);
+  target.Limit(plan.limit);
   context_.faces.BeginStream();
   // Looked at once with no row: what it is made of is known then, and its columns.
-  Output output(sink, plan.limit);
   STROM_TRY(context_.engine.CheckStateless(query_));
   STROM_ASSIGN(source_, context_.faces.stream_source());
-  STROM_TRY(Evaluate({}, output));
-  if (source_.table->info.descriptor.has_primary_key() && source_.with_history) {
-    STROM_TRY(KeyHistory(output));
-  } else if (source_.with_history) {
-    STROM_TRY(History(output));
+  STROM_TRY(Evaluate({}, target));
+  if (source_.with_history) {
+    const bool keyed = source_.table->info.descriptor.has_primary_key();
+    STROM_TRY(keyed ? KeyHistory(target) : History(target));
   }
-  STROM_TRY(Follow(output));
-  sink.End();
-  StatementReport report;
-  report.has_rows = true;
-  report.rows = output.rows();
-  report.interrupted = context_.stop;
-  return report;
+  return Follow(target);
 }
 
 /// Of a log table: one query over lake and log up to the stream's positions.
-Status StreamQuery::History(Output& output) {
+Status StreamQuery::History(StreamTarget& target) {
   STROM_TRY(context_.faces.BeginHistory());
-  const Status done = [&]() -> Status {
-    STROM_TRY(context_.engine.Run(query_, output));
-    return {};
-  }();
+  const Status taken = target.Take(context_.engine, query_);
   context_.faces.EndHistory();
-  (void)output.Flush();
   STROM_ASSIGN(source_, context_.faces.stream_source());
-  return done;
+  return taken;
 }
 
 /// Of a table of keys: each bucket's rows at one moment, and the stream from there.
-Status StreamQuery::KeyHistory(Output& output) {
+Status StreamQuery::KeyHistory(StreamTarget& target) {
   std::vector<int32_t> columns(source_.table->info.descriptor.schema.columns.size());
   std::iota(columns.begin(), columns.end(), 0);
   for (auto& [bucket, position] : source_.positions) {
     client::KeyReader reader(context_.connection, source_.table, bucket, columns);
-    while (!context_.stop && !output.done()) {
+    while (!IsOver(target)) {
       STROM_ASSIGN(const auto rows, reader.Next());
       if (!rows) break;
       STROM_ASSIGN(auto batch, WithOps(*rows, {}));
-      STROM_TRY(Evaluate({std::move(batch)}, output));
+      STROM_TRY(Evaluate({std::move(batch)}, target));
     }
     position = reader.log_offset();
   }
   return {};
 }
 
-Status StreamQuery::Follow(Output& output) {
+Status StreamQuery::Follow(StreamTarget& target) {
   client::LogFollower follower(context_.connection, source_.table, source_.positions, {});
-  while (!context_.stop && !output.done()) {
+  while (!IsOver(target)) {
     STROM_ASSIGN(const auto pieces, follower.Poll());
     std::vector<std::shared_ptr<arrow::RecordBatch>> rows;
     for (const auto& piece : pieces) {
       STROM_ASSIGN(auto batch, WithOps(*piece.batch.rows, piece.batch.changes));
       rows.push_back(std::move(batch));
     }
-    if (rows.empty()) {
-      (void)output.Flush();  // whether somebody still reads
-      continue;
-    }
-    STROM_TRY(Evaluate(rows, output));
+    if (!rows.empty()) STROM_TRY(Evaluate(std::move(rows), target));
   }
   return {};
 }

@@ -9,9 +9,44 @@
 
 namespace strom::sql {
 
-/// A SELECT that follows a table: its history first, from the lake as far as it goes, then each
-/// change as it comes, every row once. One caller; ends when `stop` is set, its LIMIT is reached,
-/// or nobody reads on.
+/// Takes what a stream gives, piece by piece.
+class StreamTarget {
+ public:
+  virtual ~StreamTarget() = default;
+  /// Runs `query` over the rows at hand and takes its rows; the first column tells what happened to
+  /// each.
+  virtual Status Take(Engine& engine, const std::string& query) = 0;
+  /// It may end after so many rows.
+  virtual void Limit(std::optional<int64_t> rows) = 0;
+  /// Whether it wants no more; asked between pieces, and now and then when nothing comes.
+  virtual bool done() const = 0;
+  virtual int64_t rows() const = 0;
+};
+
+/// Gives the rows to somebody who reads them: many pieces are one result.
+class StreamOutput final : public StreamTarget, private RowSink {
+ public:
+  explicit StreamOutput(RowSink& sink) : sink_(sink) {}
+  ~StreamOutput() override;
+
+  Status Take(Engine& engine, const std::string& query) override;
+  void Limit(std::optional<int64_t> rows) override { limit_ = rows; }
+  bool done() const override { return !sink_.Flush() || (limit_ && rows_ >= *limit_); }
+  int64_t rows() const override { return rows_; }
+
+ private:
+  void Begin(const std::vector<ResultColumn>& columns) override;
+  void Row(const std::vector<Cell>& cells) override;
+  void End() override {}
+
+  RowSink& sink_;
+  std::optional<int64_t> limit_;
+  bool begun_ = false;
+  int64_t rows_ = 0;
+};
+
+/// A query that follows a table: its history first, from the lake as far as it goes, then each
+/// change as it comes, every row once. One caller; ends when `stop` is set or the target is done.
 class StreamQuery {
  public:
   struct Context {
@@ -23,18 +58,17 @@ class StreamQuery {
   };
   explicit StreamQuery(Context context) : context_(context) {}
 
-  /// Runs `query` (in DuckDB's spelling) to its end. Errors: kUnsupported, those of the server and
-  /// the lake; kLogOffsetOutOfRange when retention overtook it.
-  Result<StatementReport> Run(const std::string& query, RowSink& sink);
+  /// Runs `query` (in DuckDB's spelling) to its end. Errors: kUnsupported, those of the server, the
+  /// lake and the target; kLogOffsetOutOfRange when retention overtook it.
+  Status Run(const std::string& query, StreamTarget& target);
 
  private:
-  struct Piece;
-  class Output;
-  Status Evaluate(const std::vector<std::shared_ptr<arrow::RecordBatch>>& rows, Output& output);
+  Status Evaluate(std::vector<std::shared_ptr<arrow::RecordBatch>> rows, StreamTarget& target);
+  bool IsOver(const StreamTarget& target) const { return context_.stop || target.done(); }
   /// What there was, as insertions; `positions`: where the stream goes on.
-  Status History(Output& output);
-  Status KeyHistory(Output& output);
-  Status Follow(Output& output);
+  Status History(StreamTarget& target);
+  Status KeyHistory(StreamTarget& target);
+  Status Follow(StreamTarget& target);
   Result<std::shared_ptr<arrow::RecordBatch>> WithOps(
       const arrow::RecordBatch& rows, std::span<const record::ChangeType> changes) const;
 
