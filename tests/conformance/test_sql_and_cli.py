@@ -3,27 +3,11 @@ import subprocess
 
 import pytest
 
-from harness import STROM, Process, Server, sql, total_size, until
+from harness import STROM, Process, Server, sql, until
 
 
 def strom(*words):
     return subprocess.run([STROM, *words], capture_output=True, text=True, timeout=60)
-
-
-def test_back_tracking_then_live(tmp_path):
-    """Story 4 in small: history from the lake although the hot log is gone, live rows at once, nothing twice."""
-    server = Server(tmp_path, **{"datalake.format": "paimon", "log.retention.check-interval": "100ms"})
-    sql(server, """CREATE TABLE events (id BIGINT, dt STRING, kind STRING, amount DECIMAL(15, 2), payload STRING)
-        WITH ('bucket.num' = '4', 'bucket.key' = 'id', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s', 'table.log.ttl' = '500ms')""",
-        """INSERT INTO events SELECT id, CONCAT('d', LPAD(CAST(id // 1000 AS STRING), 2, '0')), 'k', CAST(id AS DECIMAL(15,2)), REPEAT('x', 200)
-        FROM generate_series(0, 9999) AS gen(id)""")
-    until(lambda: sql(server, "SELECT count(*) AS n FROM events$lake") == [[{"n": 10000}]], what="all rows in the lake")
-    until(lambda: total_size(tmp_path / "data/fluss", "*.log") == 0, what="the hot log expired")
-    assert sql(server, "SELECT count(*) AS n FROM events") == [[{"n": 10000}]]
-    sql(server, "INSERT INTO events SELECT id, 'd10', 'k', id, '' FROM range(10000, 11000) AS r(id)")
-    assert sql(server, "SELECT count(*) AS n, count(DISTINCT id) AS d, sum(id) AS s FROM events") == [[{"n": 11000, "d": 11000, "s": 60494500}]]
-    assert sql(server, "SELECT COUNT(*) AS n, SUM(id) AS s FROM events WHERE dt = 'd07'") == [[{"n": 1000, "s": 7499500}]]
-    assert server.stop() == 0
 
 
 def test_union_reads_have_no_gap_and_no_double_while_rounds_run(tmp_path):
