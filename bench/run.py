@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the server beside the machine's own ceilings in one run and prints a table: CPU-seconds of the server per unit.
 
-Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, iceberg, rounds, service, keys, busy, many, recovery, restart, curves.
+Usage: make bench [> bench/RESULTS.md]; bench/run.py [PART ...] for some of logs, lake, iceberg, rounds, service, tpch, keys, busy, many, recovery, restart, curves.
 Cores are shared with the load, so rates are not told; CPU and ratios are.
 """
 import json
@@ -320,6 +320,79 @@ def service():
     shutil.rmtree(folder / "service")
 
 
+TPCH_TABLES = {
+    "lineitem": ("l_orderkey BIGINT, l_partkey BIGINT, l_suppkey BIGINT, l_linenumber INT, l_quantity DECIMAL(15, 2), l_extendedprice DECIMAL(15, 2), l_discount DECIMAL(15, 2), l_tax DECIMAL(15, 2), "
+                 "l_returnflag STRING, l_linestatus STRING, l_shipdate DATE, l_commitdate DATE, l_receiptdate DATE, l_shipinstruct STRING, l_shipmode STRING, l_comment STRING", "l_orderkey, l_linenumber", "l_orderkey"),
+    "orders": ("o_orderkey BIGINT, o_custkey BIGINT, o_orderstatus STRING, o_totalprice DECIMAL(15, 2), o_orderdate DATE, o_orderpriority STRING, o_clerk STRING, o_shippriority INT, o_comment STRING",
+               "o_orderkey", "o_orderkey"),
+}
+TPCH_QUERIES = {
+    1: """SELECT l_returnflag, l_linestatus, sum(l_quantity), sum(l_extendedprice), sum(l_extendedprice * (1 - l_discount)), sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)), avg(l_quantity),
+          avg(l_extendedprice), avg(l_discount), count(*) FROM {lineitem} WHERE l_shipdate <= DATE '1998-09-02' GROUP BY ALL ORDER BY ALL""",
+    3: """SELECT l_orderkey, sum(l_extendedprice * (1 - l_discount)) AS revenue, o_orderdate, o_shippriority FROM {customer}, {orders}, {lineitem} WHERE c_mktsegment = 'BUILDING' AND c_custkey = o_custkey
+          AND l_orderkey = o_orderkey AND o_orderdate < DATE '1995-03-15' AND l_shipdate > DATE '1995-03-15' GROUP BY l_orderkey, o_orderdate, o_shippriority ORDER BY revenue DESC, o_orderdate LIMIT 10""",
+    6: """SELECT sum(l_extendedprice * l_discount) FROM {lineitem} WHERE l_shipdate >= DATE '1994-01-01' AND l_shipdate < DATE '1995-01-01' AND l_discount BETWEEN 0.05 AND 0.07 AND l_quantity < 24""",
+    12: """SELECT l_shipmode, count(*) FILTER (o_orderpriority IN ('1-URGENT', '2-HIGH')), count(*) FILTER (o_orderpriority NOT IN ('1-URGENT', '2-HIGH')) FROM {orders}, {lineitem} WHERE o_orderkey = l_orderkey
+           AND l_shipmode IN ('MAIL', 'SHIP') AND l_commitdate < l_receiptdate AND l_shipdate < l_commitdate AND l_receiptdate >= DATE '1994-01-01' AND l_receiptdate < DATE '1995-01-01' GROUP BY ALL ORDER BY ALL""",
+    14: """SELECT 100.00 * sum(CASE WHEN p_type LIKE 'PROMO%' THEN l_extendedprice * (1 - l_discount) ELSE 0 END) / sum(l_extendedprice * (1 - l_discount)) FROM {lineitem}, {part} WHERE l_partkey = p_partkey
+           AND l_shipdate >= DATE '1995-09-01' AND l_shipdate < DATE '1995-10-01'""",
+}
+
+
+def tpch():
+    """TPC-H queries at scale 1, 90 % of the rows in the lake and 10 % in the log, beside DuckDB over Parquet files of its own."""
+    (folder / "tpch").mkdir()
+    subprocess.run([str(ROOT / ".deps/readers/bin/tpchgen-cli"), "-s", "1", "--format=parquet", "--output-dir", str(folder / "tpch/made")], check=True, capture_output=True)
+    server = Server(folder / "tpch", **{"datalake.format": "paimon", "server.tiering.enabled": "false"})
+    made = {name: f"'{folder}/tpch/made/{name}.parquet'" for name in ("lineitem", "orders", "customer", "part")}
+    own = {name: f"'{folder}/tpch/{name}.parquet'" for name in made}
+    sql(server, *(f"COPY (SELECT * FROM {made[name]}) TO {own[name]}" for name in made))
+    lake = "'bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s', 'table.datalake.auto-compaction' = 'true'"
+    worker = Process(["tier", "--fluss.bootstrap.servers", server.address], folder)
+    names = {"log tables": {}, "tables of keys": {}}
+    for name, (columns, key, bucket) in TPCH_TABLES.items():
+        names["log tables"][name], names["tables of keys"][name] = name, name + "_k"
+        sql(server, f"CREATE TABLE {name} ({columns}) WITH ({lake})", f"CREATE TABLE {name}_k ({columns}, PRIMARY KEY ({key}) NOT ENFORCED) WITH ({lake}, 'bucket.key' = '{bucket}')")
+        for table in (name, name + "_k"):
+            sql(server, f"INSERT INTO {table} SELECT * FROM {own[name]} WHERE {bucket} % 10 > 0")
+    for name in TPCH_TABLES:
+        for table in (name, name + "_k"):
+            until(lambda: sql(server, f"SELECT sum(rows_behind) AS n FROM {table}$lake$lag") == [[{"n": 0}]], 300)  # noqa: B023
+        until(lambda: sql(server, f"SELECT count(*) AS n FROM {name}_k$lake$files") == [[{"n": 2}]], 120)  # noqa: B023  merged at rest
+    worker.stop()
+    for name, (_, _, bucket) in TPCH_TABLES.items():
+        sql(server, *(f"INSERT INTO {table} SELECT * FROM {own[name]} WHERE {bucket} % 10 = 0" for table in (name, name + "_k")))
+
+    def fastest(query):
+        times, answer = [], None
+        for _ in range(3):
+            begun = time.monotonic()
+            answer = sql(server, query)
+            times.append(time.monotonic() - begun)
+        return min(times), answer
+
+    for kind, target in (("log tables", 1.5), ("tables of keys", 2)):
+        told = []
+        for number, query in TPCH_QUERIES.items():
+            ours, here = fastest(query.format(**{**own, **names[kind]}))
+            theirs, there = fastest(query.format(**own))
+            assert json.dumps(here) == json.dumps(there) or number == 14, (number, here, there)
+            told.append(f"Q{number} {ours:.2f} / {theirs:.2f} s = {ours / theirs:.2f}")
+        row(f"TPC-H at scale 1, {kind}, 90 % lake and 10 % log", ", ".join(told), f"beside DuckDB over its own Parquet; target {target} times")
+    begun = time.monotonic()
+    subprocess.run([STROM, "sql", "--bootstrap", server.address, "-c", "SELECT 1"], check=True, capture_output=True)
+    row("strom sql -c 'SELECT 1'", f"{(time.monotonic() - begun) * 1000:.0f} ms", "target 60 ms")
+    lookups = [f"SELECT o_totalprice FROM orders_k WHERE o_orderkey = {n * 32 + 1}" for n in range(500)]
+    spent = []
+    for statements in (lookups[:1], lookups):
+        begun = time.monotonic()
+        sql(server, *statements)
+        spent.append(time.monotonic() - begun)
+    row("point lookup in SQL over a warm connection", f"{(spent[1] - spent[0]) / 499 * 1000:.2f} ms on average", "target 2 ms")
+    server.stop()
+    shutil.rmtree(folder / "tpch")
+
+
 def log_lake(server):
     rows = 10_000_000
     sql(server, "CREATE TABLE flat (id BIGINT, k INT, v DOUBLE, s STRING) WITH ('bucket.num' = '2', 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '60s')")
@@ -341,7 +414,7 @@ def log_lake(server):
     row("union count/sum/group by, 10 M rows", f"{union:.2f} s wall, process start included", f"DuckDB over the lake's files alone {time.monotonic() - started:.2f} s")
 
 
-PARTS = ["logs", "lake", "iceberg", "rounds", "service", "keys", "busy", "many", "recovery", "restart", "curves"]
+PARTS = ["logs", "lake", "iceberg", "rounds", "service", "tpch", "keys", "busy", "many", "recovery", "restart", "curves"]
 wanted = sys.argv[1:] or PARTS
 if unknown := [part for part in wanted if part not in PARTS]:
     sys.exit(f"bench: no part {unknown[0]}; there are {', '.join(PARTS)}")
@@ -371,6 +444,8 @@ with tempfile.TemporaryDirectory() as name:
         rounds()
     if "service" in wanted:
         service()
+    if "tpch" in wanted:
+        tpch()
     if "keys" in wanted:
         key_tables(server)
     if "busy" in wanted:

@@ -160,16 +160,23 @@ void Faces::AppendLakeQueries(const SharedTable& table, const LakePart& lake,
                     scans_.Add({table, {}, std::move(others), {}}));
 }
 
+std::vector<std::string> Faces::AddBeside(const Scan& scan) {
+  constexpr size_t kMostScans = 8;  // each has a connection
+  const size_t scans = std::min(scan.ranges.size(), kMostScans);
+  std::vector<std::string> relations;
+  for (size_t i = 0; i < scans; ++i) {
+    Scan part = scan;
+    part.ranges.clear();
+    for (size_t r = i; r < scan.ranges.size(); r += scans) part.ranges.push_back(scan.ranges[r]);
+    relations.push_back(scans_.Add(std::move(part)));
+  }
+  return relations;
+}
+
 void Faces::AppendLogQueries(const SharedTable& table, const Ranges& ranges,
                              std::vector<std::string>& parts) {
-  // Of very many buckets several share a scan: each has a connection.
-  constexpr size_t kMostScans = 8;
-  const size_t scans = std::min(ranges.size(), kMostScans);
-  for (size_t i = 0; i < scans; ++i) {
-    Scan scan{table, {}, {}, {}};
-    for (size_t r = i; r < ranges.size(); r += scans) scan.ranges.push_back(ranges[r]);
-    parts.push_back("SELECT " + ColumnList(table->info.descriptor.schema) + " FROM " +
-                    scans_.Add(std::move(scan)));
+  for (const std::string& relation : AddBeside({table, ranges, {}, {}})) {
+    parts.push_back("SELECT " + ColumnList(table->info.descriptor.schema) + " FROM " + relation);
   }
 }
 
@@ -318,12 +325,38 @@ Result<std::optional<std::string>> Faces::KeysOverLake(const SharedTable& table)
   if (changes.ranges.empty()) return lake_rows;
   const std::string columns = ColumnList(schema);
   const std::string keys = KeyList(schema);
-  const std::string newest = "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY " + keys +
-                             " ORDER BY " + kLogOffset + " DESC) AS _newest FROM " +
-                             scans_.Add(std::move(changes)) + ") WHERE _newest = 1)";
-  return "SELECT " + columns + " FROM (" + lake_rows + ") AS l ANTI JOIN " + newest +
-         " AS c USING (" + keys + ") UNION ALL SELECT " + columns + " FROM " + newest + " WHERE " +
-         kChangeType + " IN ('insert', 'update_after')";
+  std::vector<std::string> same;
+  for (const std::string& key : schema.primary_key)
+    same.push_back("c." + QuoteName(key) + " = n." + QuoteName(key));
+  const auto relation = [&](Scan::Kinds kinds) {
+    changes.kinds = kinds;
+    std::vector<std::string> parts;
+    for (const std::string& part : AddBeside(changes)) parts.push_back("SELECT * FROM " + part);
+    return "(" + JoinSelects(parts) + ")";
+  };
+  const auto newest_of = [&](Scan::Kinds kinds) {
+    return fmt::format("(SELECT {0}, max({1}) AS _newest FROM {2} GROUP BY {0}) AS n", keys,
+                       kLogOffset, relation(kinds));
+  };
+  const auto coming = [&] { return relation(Scan::Kinds::kComing); };
+  // No WITH: what is named once for two uses would be read with all its columns.
+  if (table->info.options.changelog_image == model::ChangelogImage::kFull) {
+    // A row of the lake that changed goes first, and what a later change takes away again is told,
+    // too: who only inserts has nothing to join.
+    return fmt::format(
+        "SELECT {0} FROM ({1}) AS l ANTI JOIN {2} USING ({3}) UNION ALL SELECT {0} FROM {4} AS c "
+        "ANTI "
+        "JOIN {5} ON {6} AND c.{7} < n._newest",
+        columns, lake_rows, newest_of(Scan::Kinds::kGoing), keys, coming(),
+        newest_of(Scan::Kinds::kGoing), Join(same, " AND "), kLogOffset);
+  }
+  // Of each key that changed, where its newest change is.
+  return fmt::format(
+      "SELECT {0} FROM ({1}) AS l ANTI JOIN {2} USING ({3}) UNION ALL SELECT {0} FROM {4} AS c "
+      "SEMI "
+      "JOIN {5} ON {6} AND c.{7} = n._newest",
+      columns, lake_rows, newest_of(Scan::Kinds::kAll), keys, coming(),
+      newest_of(Scan::Kinds::kAll), Join(same, " AND "), kLogOffset);
 }
 
 Result<std::string> Faces::LakeOnly(const SharedTable& table, const ReadOptions& options) {

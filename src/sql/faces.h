@@ -110,7 +110,9 @@ class Faces {
   static Status CheckKeysReadable(const client::Table& table, const LakePart& lake);
   void AppendLakeQueries(const SharedTable& table, const LakePart& lake,
                          std::vector<std::string>& parts);
-  /// Scans of a log, one a bucket, so that they run beside each other.
+  /// The relation of a scan of a log, made of some that run beside each other, each of some
+  /// buckets.
+  std::vector<std::string> AddBeside(const Scan& scan);
   void AppendLogQueries(const SharedTable& table, const Ranges& ranges,
                         std::vector<std::string>& parts);
   /// Begins the report of a query that reads the lake part of a table.

@@ -4,6 +4,8 @@
 #include <arrow/array/builder_binary.h>
 #include <arrow/array/builder_primitive.h>
 #include <arrow/array/util.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/datum.h>
 #include <arrow/record_batch.h>
 #include <arrow/scalar.h>
 #include <arrow/type.h>
@@ -159,25 +161,51 @@ Result<std::shared_ptr<arrow::RecordBatch>> WithChangeColumns(const client::Scan
                                   std::move(columns));
 }
 
+/// The rows of some kinds; nothing when all are of them.
+Result<std::shared_ptr<arrow::BooleanArray>> KindMask(const client::ScannedBatch& batch,
+                                                      Scan::Kinds kinds) {
+  const auto is_wanted = [kinds](record::ChangeType type) {
+    const bool goes =
+        type == record::ChangeType::kUpdateBefore || type == record::ChangeType::kDelete;
+    return goes == (kinds == Scan::Kinds::kGoing);
+  };
+  if (kinds == Scan::Kinds::kAll || std::ranges::all_of(batch.changes, is_wanted)) return nullptr;
+  arrow::BooleanBuilder mask;
+  for (const record::ChangeType type : batch.changes)
+    STROM_TRY(FromArrow(mask.Append(is_wanted(type)), "changes"));
+  const auto built = mask.Finish();
+  STROM_TRY(FromArrow(built.status(), "changes"));
+  return std::static_pointer_cast<arrow::BooleanArray>(*built);
+}
+
 using SharedConnection = std::shared_ptr<client::Connection>;
 using SharedTable = std::shared_ptr<const client::Table>;
 
-BucketBatchReader::OpenBucket LogsOf(SharedConnection connection, SharedTable table,
-                                     std::vector<client::LogReader::Range> ranges,
+BucketBatchReader::OpenBucket LogsOf(SharedConnection connection, const Scan& scan,
                                      std::vector<std::string> names) {
-  return [=](size_t i) -> BucketBatchReader::NextRows {
-    const model::Schema& schema = table->info.descriptor.schema;
+  return [connection, scan, names](size_t i) -> BucketBatchReader::NextRows {
+    const SharedTable& table = scan.table;
     client::LogReader::Options options;
-    options.columns = PositionsOf(schema, names);
-    auto reader = std::make_shared<client::LogReader>(*connection, table, ranges[i], options);
-    return [connection, reader, table, names,
-            bucket = ranges[i].bucket]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
+    options.columns = PositionsOf(table->info.descriptor.schema, names);
+    auto reader = std::make_shared<client::LogReader>(*connection, table, scan.ranges[i], options);
+    return [connection, reader, table, names, kinds = scan.kinds,
+            bucket = scan.ranges[i].bucket]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
       STROM_ASSIGN(auto batch, reader->Next());
       if (!batch) return nullptr;
+      STROM_ASSIGN(const auto mask, KindMask(*batch, kinds));
       const model::Schema& columns = table->info.descriptor.schema;
       const bool plain = std::ranges::all_of(
           names, [&](const std::string& name) { return columns.Find(name) >= 0; });
-      return plain ? std::move(batch->rows) : WithChangeColumns(*batch, columns, names, bucket);
+      const bool none = mask && mask->true_count() == 0;
+      if (none) *batch = {batch->base_offset, batch->timestamp, batch->rows->Slice(0, 0), {}};
+      std::shared_ptr<arrow::RecordBatch> rows = batch->rows;
+      if (!plain) {
+        STROM_ASSIGN(rows, WithChangeColumns(*batch, columns, names, bucket));
+      }
+      if (!mask || none) return rows;
+      const auto kept = arrow::compute::Filter(rows, mask);
+      STROM_TRY(FromArrow(kept.status(), "changes"));
+      return kept->record_batch();
     };
   };
 }
@@ -356,7 +384,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
   return std::make_shared<BucketBatchReader>(
       keys ? scan.buckets.size() : scan.ranges.size(),
       keys ? KeysOf(shared, scan.table, scan.buckets, PositionsOf(schema, request.columns))
-           : LogsOf(shared, scan.table, scan.ranges, request.columns),
+           : LogsOf(shared, scan, request.columns),
       std::move(rows));
 }
 

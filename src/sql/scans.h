@@ -23,6 +23,9 @@ struct Scan {
   std::vector<model::TableBucket> buckets;       // of a key table: all its rows
   /// Of the log: the columns below stand before the table's.
   bool with_changes = false;
+  /// Which changes: all, those that bring a row (insert, update_after), or those that take one
+  /// away.
+  enum class Kinds { kAll, kComing, kGoing } kinds = Kinds::kAll;
   /// Or rows that are at hand, of the engine's types, with kOpColumn before the table's columns.
   std::optional<std::vector<std::shared_ptr<arrow::RecordBatch>>> rows = {};
 };
