@@ -17,11 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)iceberg::DecodeManifestList(bytes);
   (void)iceberg::DecodeManifest(bytes, {}, {0, {{1, 1000, "dt", "identity"}}});
   if (const auto table = iceberg::TableMetadata::Parse(strom::Bytes(bytes))) {
-    iceberg::Snapshot snapshot;
-    snapshot.id = 1;
-    (void)table->WithSnapshot(snapshot, "v1.metadata.json");
-    (void)table->WithSchema(table->schema(), "v1.metadata.json", 1);
-    (void)table->WithoutSnapshots({1}, "v1.metadata.json", 1);
+    iceberg::AddSnapshot snapshot;
+    snapshot.snapshot.id = 1;
+    const iceberg::MetadataChange changes[] = {snapshot, iceberg::SetSchema{table->schema()},
+                                               iceberg::RemoveSnapshots{{1}}};
+    for (const auto& change : changes) (void)table->With(change, "v1.metadata.json", 1);
   }
   return 0;
 }

@@ -334,29 +334,20 @@ Result<std::optional<std::string>> Faces::KeysOverLake(const SharedTable& table)
     for (const std::string& part : AddBeside(changes)) parts.push_back("SELECT * FROM " + part);
     return "(" + JoinSelects(parts) + ")";
   };
-  const auto newest_of = [&](Scan::Kinds kinds) {
+  // Where the changelog has what it replaces, rows that go are told: a row of the lake that changed
+  // goes first, and what came goes when it is changed again, so that who only inserts has nothing
+  // to join. Elsewhere the newest change of each key is looked for.
+  const bool told = table->info.options.changelog_image == model::ChangelogImage::kFull;
+  const auto newest = [&] {
     return fmt::format("(SELECT {0}, max({1}) AS _newest FROM {2} GROUP BY {0}) AS n", keys,
-                       kLogOffset, relation(kinds));
+                       kLogOffset, relation(told ? Scan::Kinds::kGoing : Scan::Kinds::kAll));
   };
-  const auto coming = [&] { return relation(Scan::Kinds::kComing); };
   // No WITH: what is named once for two uses would be read with all its columns.
-  if (table->info.options.changelog_image == model::ChangelogImage::kFull) {
-    // A row of the lake that changed goes first, and what a later change takes away again is told,
-    // too: who only inserts has nothing to join.
-    return fmt::format(
-        "SELECT {0} FROM ({1}) AS l ANTI JOIN {2} USING ({3}) UNION ALL SELECT {0} FROM {4} AS c "
-        "ANTI "
-        "JOIN {5} ON {6} AND c.{7} < n._newest",
-        columns, lake_rows, newest_of(Scan::Kinds::kGoing), keys, coming(),
-        newest_of(Scan::Kinds::kGoing), Join(same, " AND "), kLogOffset);
-  }
-  // Of each key that changed, where its newest change is.
   return fmt::format(
-      "SELECT {0} FROM ({1}) AS l ANTI JOIN {2} USING ({3}) UNION ALL SELECT {0} FROM {4} AS c "
-      "SEMI "
-      "JOIN {5} ON {6} AND c.{7} = n._newest",
-      columns, lake_rows, newest_of(Scan::Kinds::kAll), keys, coming(),
-      newest_of(Scan::Kinds::kAll), Join(same, " AND "), kLogOffset);
+      "SELECT {0} FROM ({1}) AS l ANTI JOIN {2} USING ({3}) UNION ALL SELECT {0} FROM {4} AS c {5} "
+      "JOIN {6} ON {7} AND c.{8} {9} n._newest",
+      columns, lake_rows, newest(), keys, relation(Scan::Kinds::kComing), told ? "ANTI" : "SEMI",
+      newest(), Join(same, " AND "), kLogOffset, told ? "<" : "=");
 }
 
 Result<std::string> Faces::LakeOnly(const SharedTable& table, const ReadOptions& options) {

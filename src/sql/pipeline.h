@@ -23,8 +23,10 @@ class Pipeline final : public StreamTarget {
   void Limit(std::optional<int64_t> rows) override { limit_ = rows; }
   bool done() const override { return limit_ && rows_ >= *limit_; }
   int64_t rows() const override { return rows_; }
+  bool may_repeat() const override { return table_->info.descriptor.has_primary_key(); }
 
  private:
+  Status Write(Engine& engine, const std::string& query);
   Status WriteRun(const arrow::RecordBatch& rows, bool deletes);
 
   client::Connection& connection_;

@@ -1,12 +1,14 @@
 #include "sql/stream_query.h"
 
 #include <numeric>
+#include <thread>
 
 #include <arrow/array.h>
 #include <arrow/array/builder_binary.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "base/log_line.h"
 #include "client/key_reader.h"
 #include "client/log_follower.h"
 #include "record/arrow_batch.h"
@@ -16,6 +18,7 @@
 namespace strom::sql {
 
 using record::FromArrow;
+using std::chrono::steady_clock;
 
 void StreamOutput::Begin(const std::vector<ResultColumn>& columns) {
   if (!std::exchange(begun_, true)) sink_.Begin(columns);
@@ -111,16 +114,39 @@ Status StreamQuery::KeyHistory(StreamTarget& target) {
   return {};
 }
 
+bool StreamQuery::Wait(const Error& error, std::optional<steady_clock::time_point>& since) const {
+  constexpr std::chrono::minutes kPatience(5);
+  constexpr std::chrono::milliseconds kPause(200);
+  const bool may_pass = error.code == ErrorCode::kNetwork || IsRetriable(error.code);
+  if (!may_pass || context_.stop) return false;
+  if (!since) {
+    since = steady_clock::now();
+    LogWarn("{}; trying again", error.message);
+  }
+  if (steady_clock::now() - *since > kPatience) return false;
+  std::this_thread::sleep_for(kPause);
+  return true;
+}
+
 Status StreamQuery::Follow(StreamTarget& target) {
   client::LogFollower follower(context_.connection, source_.table, source_.positions, {});
+  std::optional<steady_clock::time_point> away_since;
   while (!IsOver(target)) {
-    STROM_ASSIGN(const auto pieces, follower.Poll());
+    const auto pieces = follower.Poll();
+    if (!pieces) {
+      if (Wait(pieces.error(), away_since)) continue;
+      return std::unexpected(pieces.error());
+    }
     std::vector<std::shared_ptr<arrow::RecordBatch>> rows;
-    for (const auto& piece : pieces) {
+    for (const auto& piece : *pieces) {
       STROM_ASSIGN(auto batch, WithOps(*piece.batch.rows, piece.batch.changes));
       rows.push_back(std::move(batch));
     }
-    if (!rows.empty()) STROM_TRY(Evaluate(std::move(rows), target));
+    Status taken = rows.empty() ? Status() : Evaluate(rows, target);
+    while (!taken && target.may_repeat() && Wait(taken.error(), away_since))
+      taken = Evaluate(rows, target);
+    STROM_TRY(taken);
+    away_since.reset();
   }
   return {};
 }

@@ -1,5 +1,7 @@
 #pragma once
 #include <atomic>
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include "client/connection.h"
@@ -21,6 +23,8 @@ class StreamTarget {
   /// Whether it wants no more; asked between pieces, and now and then when nothing comes.
   virtual bool done() const = 0;
   virtual int64_t rows() const = 0;
+  /// Whether what failed midway may be taken again, whole.
+  virtual bool may_repeat() const { return false; }
 };
 
 /// Gives the rows to somebody who reads them: many pieces are one result.
@@ -46,7 +50,8 @@ class StreamOutput final : public StreamTarget, private RowSink {
 };
 
 /// A query that follows a table: its history first, from the lake as far as it goes, then each
-/// change as it comes, every row once. One caller; ends when `stop` is set or the target is done.
+/// change as it comes, every row once. A server that is away for a while is waited for. One caller;
+/// ends when `stop` is set or the target is done.
 class StreamQuery {
  public:
   struct Context {
@@ -69,6 +74,9 @@ class StreamQuery {
   Status History(StreamTarget& target);
   Status KeyHistory(StreamTarget& target);
   Status Follow(StreamTarget& target);
+  /// Whether to try again, after a pause: the error may pass, and has not lasted too long. `since`:
+  /// when the trouble began.
+  bool Wait(const Error& error, std::optional<std::chrono::steady_clock::time_point>& since) const;
   Result<std::shared_ptr<arrow::RecordBatch>> WithOps(
       const arrow::RecordBatch& rows, std::span<const record::ChangeType> changes) const;
 

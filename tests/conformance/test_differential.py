@@ -67,10 +67,10 @@ class Generator:
 class Model:
     """A table, and what its rows should be."""
 
-    def __init__(self, server, name, keyed, lake, generator):
+    def __init__(self, server, name, keyed, lake, generator, image="FULL"):
         self.server, self.name, self.keyed, self.generator, self.rows = server, name, keyed, generator, ({} if keyed else [])
         columns = ", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())
-        options = ["'bucket.num' = '3'", *(["'table.datalake.enabled' = 'true'", "'table.datalake.freshness' = '100ms'", "'table.datalake.auto-compaction' = 'true'",
+        options = ["'bucket.num' = '3'", *(["'table.changelog.image' = 'WAL'"] if keyed and image == 'WAL' else []), *(["'table.datalake.enabled' = 'true'", "'table.datalake.freshness' = '100ms'", "'table.datalake.auto-compaction' = 'true'",
                                              "'table.datalake.auto-expire-snapshot' = 'true'"] if lake else ["'bucket.key' = 'id'"] if not keyed else [])]
         sql(server, f"CREATE TABLE {name} ({columns}{', PRIMARY KEY (id) NOT ENFORCED' if keyed else ''}) WITH ({', '.join(options)})")
 
@@ -125,13 +125,14 @@ def check(server, model, folder, generator):
     assert len(results) == QUERIES and not wrong, (len(results), wrong[:3])
 
 
-@pytest.mark.parametrize(("keyed", "lake"), [(False, None), (True, None), (False, "paimon"), (True, "paimon"), (False, "iceberg"), (True, "iceberg")])
-def test_queries_answer_as_over_a_model(tmp_path, keyed, lake):
-    generator = Generator(f"{SEED} {keyed} {lake}")
+@pytest.mark.parametrize(("keyed", "lake", "image"), [(False, None, ""), (True, None, "FULL"), (False, "paimon", ""), (True, "paimon", "FULL"), (True, "paimon", "WAL"), (False, "iceberg", ""),
+                                                     (True, "iceberg", "FULL")])
+def test_queries_answer_as_over_a_model(tmp_path, keyed, lake, image):
+    generator = Generator(f"{SEED} {keyed} {lake} {image}")
     settings = {"log.segment.file-size": "16kb", "remote.log.task-interval-duration": "200ms", "log.retention.check-interval": "200ms", "kv.snapshot.interval": "300ms",
                 **({"datalake.format": lake} if lake else {})}
     server = Server(tmp_path, **settings)
-    model = Model(server, "t", keyed, lake, generator)
+    model = Model(server, "t", keyed, lake, generator, image)
     for step in range(STEPS):
         model.change()
         check(server, model, tmp_path, generator)
