@@ -82,6 +82,16 @@ RC_GTEST_PROP(Bytes, HexComesBack, (const std::string& bytes)) {
   RC_ASSERT(FromHex(ToHex(bytes)) == bytes);
 }
 
+TEST(Text, Utf8IsWhatTheStandardCallsSo) {
+  for (const std::string_view good :
+       {"", "plain", "z\u00FCrich", "\u20AC", "\uD7FF\uE000", "\U00010000", "\U0010FFFF"})
+    EXPECT_TRUE(IsUtf8(good)) << good;
+  for (const std::string_view bad :
+       {"\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x9F\xBF", "\xE2\x82", "\xED\xA0\x80",
+        "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "a\xC3"})
+    EXPECT_FALSE(IsUtf8(bad));
+}
+
 TEST(Text, TheNearestWordIsTheOneMeant) {
   EXPECT_EQ(Nearest("table.datalake.enable", {"table.datalake.enabled", "table.log.ttl"}),
             "table.datalake.enabled");

@@ -39,6 +39,8 @@ constexpr const char* kWriteHelp =
 
   --format jsonl|csv|parquet  by default what the file's name ends with, else jsonl; csv has a
                               line of names; parquet is read from a FILE
+  --upsert                    rows with a key that is there take its place (what a table of keys
+                              does anyway; another table refuses it)
   --partial A,B               only these columns, the primary key among them: the others keep
                               their values
   --delete                    the rows are keys that go
@@ -256,6 +258,10 @@ class Pieces {
   Result<std::optional<std::string>> Cut(size_t end) {
     if (csv_ && !header_) header_ = "";  // a line of names and nothing else, or less
     std::ofstream file(path_, std::ios::binary | std::ios::trunc);
+    // Rows are nobody else's business.
+    std::error_code ignored;
+    std::filesystem::permissions(
+        path_, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
     if (csv_) file << *header_;
     file.write(pending_.data(), static_cast<std::streamsize>(end));
     file.close();
@@ -285,6 +291,11 @@ class FirstColumn final : public sql::RowSink {
   std::vector<std::string> texts;
 };
 
+bool IsInteger(const model::DataType& type) {
+  return type.root == model::TypeRoot::kTinyInt || type.root == model::TypeRoot::kSmallInt ||
+         type.root == model::TypeRoot::kInt || type.root == model::TypeRoot::kBigInt;
+}
+
 class Writer {
  public:
   Writer(Target& target, std::string format, std::vector<std::string> partial, bool deletes)
@@ -293,12 +304,33 @@ class Writer {
         partial_(std::move(partial)),
         deletes_(deletes) {}
 
-  /// Writes the rows of one file.
-  Status Write(const std::string& path) {
+  /// Writes the rows of one file. `own`: a piece of what came by the standard input.
+  Status Write(const std::string& path, bool own) {
+    const Status written = WriteRows(path);
+    if (written) return {};
+    // Who reads the error knows neither our files nor the engine's settings.
+    std::string message = written.error().message;
+    if (const size_t advice = message.find("\nTry setting"); advice != std::string::npos)
+      message.resize(advice);
+    if (message.starts_with("Error when sniffing")) {
+      return Err(written.error().code,
+                 "{}: not all rows have as many values as the line of names, or a quote is not "
+                 "closed",
+                 own ? "this piece of the input" : path);
+    }
+    const std::string file = "file \"" + path + "\"";
+    if (const size_t at = message.find(file); own && at != std::string::npos)
+      message.replace(at, file.size(), "this piece of the input");
+    return Err(written.error().code, "{}", message);
+  }
+  int64_t rows() const { return rows_; }
+
+ private:
+  Status WriteRows(const std::string& path) {
     STROM_ASSIGN(const std::vector<std::string> given, NamesIn(path));
     if (given.empty()) return {};  // no row
     STROM_ASSIGN(const std::vector<std::string> columns, Chosen(given));
-    const std::string source = "SELECT " + Quoted(columns) + " FROM " + Relation(path, given);
+    const std::string source = "SELECT " + Values(columns) + " FROM " + Relation(path);
     NoRows nothing;
     STROM_ASSIGN(const sql::StatementReport report,
                  deletes_ ? target_.session->DeleteKeys(target_.table->info.path, source)
@@ -308,19 +340,17 @@ class Writer {
     rows_ += report.rows;
     return {};
   }
-  int64_t rows() const { return rows_; }
 
- private:
   /// What the rows of the file have, by its own names.
   Result<std::vector<std::string>> NamesIn(const std::string& path) {
     const std::string file = sql::QuoteText(path);
     const std::string query =
-        format_ == "jsonl" ? "SELECT DISTINCT unnest(json_keys(json)) FROM read_json_objects(" +
-                                 file + ", format = 'newline_delimited')"
-        : format_ == "csv"
-            ? "SELECT column_name FROM (DESCRIBE SELECT * FROM read_csv(" + file +
-                  ", header = true, all_varchar = true))"
-            : "SELECT column_name FROM (DESCRIBE SELECT * FROM read_parquet(" + file + "))";
+        format_ == "jsonl"
+            ? "SELECT DISTINCT unnest(CASE json_type(json) WHEN 'OBJECT' THEN json_keys(json) ELSE "
+              "error('a row is one JSON object a line, and this is none: ' || left(json::VARCHAR, "
+              "60)) END) FROM read_json_objects(" +
+                  file + ", format = 'newline_delimited')"
+            : "SELECT column_name FROM (DESCRIBE SELECT * FROM " + Relation(path) + ")";
     FirstColumn names;
     STROM_TRY(target_.session->Run(query, names));
     std::ranges::sort(names.texts);
@@ -361,17 +391,60 @@ class Writer {
     return columns;
   }
 
-  std::string Relation(const std::string& path, const std::vector<std::string>&) const {
+  const model::DataType& TypeOf(const std::string& column) const {
+    return target_.schema().columns[static_cast<size_t>(target_.schema().Find(column))].type;
+  }
+
+  /// What is read for each column. The engine would round what does not fit, and tell nobody.
+  std::string Values(const std::vector<std::string>& columns) const {
+    std::vector<std::string> values;
+    for (const std::string& column : columns) {
+      const std::string name = sql::QuoteName(column);
+      const auto check = [&](const std::string& text, const std::string& good, const char* advice) {
+        return fmt::format(
+            "CASE WHEN {0} THEN {1} ELSE error({2} || coalesce({1}, 'NULL') || {3}) "
+            "END AS {4}",
+            good, text, sql::QuoteText("column '" + column + "': "), sql::QuoteText(advice), name);
+      };
+      const model::DataType& type = TypeOf(column);
+      if (IsInteger(type)) {
+        // Of Parquet files the type decides, before any row is read.
+        values.push_back(
+            check("CAST(" + name + " AS VARCHAR)",
+                  fmt::format("{0} IS NULL OR typeof({0}) LIKE '%INT%' OR "
+                              "regexp_full_match(CAST({0} AS VARCHAR), '\\s*[+-]?[0-9]+\\s*')",
+                              name),
+                  " is no whole number"));
+      } else if (format_ == "jsonl" && type.root == model::TypeRoot::kDecimal) {
+        // A number with a fraction came through floating point, which has 15 digits for certain.
+        const std::string text = "(" + name + " ->> '$')";
+        values.push_back(check(text,
+                               fmt::format("{0} IS NULL OR json_type({0}) <> 'DOUBLE' OR "
+                                           "length(regexp_replace({1}, '[eE].*|[^0-9]', '', 'g')) "
+                                           "<= 15",
+                                           name, text),
+                               " may have lost digits; write numbers of so many as text"));
+      } else {
+        values.push_back(name);
+      }
+    }
+    return Join(values, ", ");
+  }
+
+  std::string Relation(const std::string& path) const {
     const std::string file = sql::QuoteText(path);
     if (format_ == "csv") {
       return "read_csv(" + file +
-             ", header = true, all_varchar = true, allow_quoted_nulls = false)";
+             R"(, header = true, all_varchar = true, allow_quoted_nulls = false, delim = ',', quote = '"', escape = '"', comment = '', skip = 0))";
     }
     if (format_ == "parquet") return "read_parquet(" + file + ")";
     std::vector<std::string> columns;
     for (const model::Column& column : target_.schema().columns) {
-      columns.push_back(sql::QuoteText(column.name) + ": " +
-                        sql::QuoteText(sql::EngineTypeName(column.type)));
+      const std::string type = IsInteger(column.type) ? "VARCHAR"
+                               : column.type.root == model::TypeRoot::kDecimal
+                                   ? "JSON"
+                                   : sql::EngineTypeName(column.type);
+      columns.push_back(sql::QuoteText(column.name) + ": " + sql::QuoteText(type));
     }
     return "read_json(" + file + ", format = 'newline_delimited', columns = {" +
            Join(columns, ", ") + "})";
@@ -449,12 +522,12 @@ int RunWrite(const std::vector<std::string>& words) {
   Writer writer(*target, format, std::move(partial), arguments->Has("--delete"));
   Progress progress;
   const auto write_all = [&]() -> Status {
-    if (from_file) return writer.Write(rest[1]);
+    if (from_file) return writer.Write(rest[1], /*own=*/false);
     Pieces pieces(format == "csv");
     while (true) {
       STROM_ASSIGN(const auto piece, pieces.Next());
       if (!piece) return {};
-      STROM_TRY(writer.Write(*piece));
+      STROM_TRY(writer.Write(*piece, /*own=*/true));
       progress.Tell(writer.rows(), /*last=*/false);
     }
   };

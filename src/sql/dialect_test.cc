@@ -71,6 +71,12 @@ RC_GTEST_PROP(SplitName, GivesBackWhatNameWithWasGiven,
   RC_ASSERT(split->second.version == version);
 }
 
+TEST(ParseStatement, WantsUtf8) {
+  EXPECT_THAT(ParseStatement("SELECT 'z\xFCrich'"), IsError(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(ParseStatement("SELECT * FROM t FOR SYSTEM_TIME AS OF '\xC5'"),
+              IsError(ErrorCode::kInvalidArgument));
+}
+
 RC_GTEST_PROP(ParseStatement, NoTextMakesItThrow, (const std::string& text)) {
   (void)ParseStatement(text);
   (void)ParseStatement("SELECT * FROM t /*+" + text);

@@ -322,24 +322,36 @@ class DuckDbEngine final : public Engine {
     }
   }
 
+  static ErrorCode CodeOf(duckdb::ExceptionType type, const std::string& message) {
+    switch (type) {
+      case duckdb::ExceptionType::PARSER:
+      case duckdb::ExceptionType::BINDER:
+      case duckdb::ExceptionType::CATALOG:
+      case duckdb::ExceptionType::SYNTAX:
+      case duckdb::ExceptionType::CONVERSION:
+      case duckdb::ExceptionType::INVALID_INPUT:
+      case duckdb::ExceptionType::OUT_OF_RANGE:
+      case duckdb::ExceptionType::MISMATCH_TYPE: return ErrorCode::kInvalidArgument;
+      case duckdb::ExceptionType::NOT_IMPLEMENTED: return ErrorCode::kUnsupported;
+      case duckdb::ExceptionType::IO:
+        return message.starts_with("No files found") ? ErrorCode::kNotFound : ErrorCode::kIo;
+      default: return ErrorCode::kUnknownServerError;
+    }
+  }
+
   /// What DuckDB says, under the code that a hook put in front of it.
   static std::unexpected<Error> Failed(const duckdb::ErrorData& fault) {
     std::string message = fault.RawMessage();
     if (const size_t cut = message.find("\n\nLINE"); cut != std::string::npos) message.resize(cut);
     for (const ErrorCode code :
-         {ErrorCode::kNetwork, ErrorCode::kTableNotExist, ErrorCode::kRequestTimeOut,
-          ErrorCode::kIo, ErrorCode::kCorrupt, ErrorCode::kNotFound,
+         {ErrorCode::kNetwork, ErrorCode::kTableNotExist, ErrorCode::kDatabaseNotExist,
+          ErrorCode::kRequestTimeOut, ErrorCode::kIo, ErrorCode::kCorrupt, ErrorCode::kNotFound,
           ErrorCode::kLogOffsetOutOfRange, ErrorCode::kUnsupported, ErrorCode::kInvalidArgument}) {
       const std::string prefix = std::string(NameOf(code)) + ": ";
       const size_t at = message.find(prefix);
       if (at != std::string::npos) return Err(code, "{}", message.substr(at + prefix.size()));
     }
-    const bool syntax = fault.Type() == duckdb::ExceptionType::PARSER ||
-                        fault.Type() == duckdb::ExceptionType::BINDER ||
-                        fault.Type() == duckdb::ExceptionType::CATALOG ||
-                        fault.Type() == duckdb::ExceptionType::SYNTAX;
-    return Err(syntax ? ErrorCode::kInvalidArgument : ErrorCode::kUnknownServerError, "{}",
-               message);
+    return Err(CodeOf(fault.Type(), message), "{}", message);
   }
 
   const Hooks hooks_;

@@ -518,14 +518,21 @@ Result<std::optional<Faces::Answer>> Faces::Resolve(const model::TablePath& path
   const Face& face = *std::ranges::find_if(
       kFaces, [&](const Face& one) { return base.table.ends_with(one.suffix); });
   base.table.resize(base.table.size() - face.suffix.size());
-  if (!model::CheckName(base.table, "table", ErrorCode::kInvalidTable) ||
-      !model::CheckName(base.database, "db", ErrorCode::kInvalidTable)) {
-    return std::nullopt;  // a file, say
+  const auto is_name = [](std::string_view text) {
+    return model::CheckName(std::string(text), "table", ErrorCode::kInvalidTable).has_value();
+  };
+  if (!is_name(base.table) || !is_name(base.database)) {
+    const size_t mark = name.find('$');
+    if (mark == std::string::npos || !is_name(std::string_view(name).substr(0, mark)))
+      return std::nullopt;  // a file, say
+    std::vector<std::string> known;
+    for (const Face& one : kFaces) {
+      if (!one.suffix.empty()) known.emplace_back(one.suffix);
+    }
+    return Err(ErrorCode::kInvalidArgument, "a table has no {}; there are {}", name.substr(mark),
+               Join(known, ", "));
   }
   const auto table = connection_.GetTable(base);
-  if (!table && (table.error().code == ErrorCode::kTableNotExist ||
-                 table.error().code == ErrorCode::kDatabaseNotExist))
-    return std::nullopt;
   if (!table) return std::unexpected(table.error());
   if (face.of_lake && !(*table)->info.options.lake_enabled) {
     return Err(

@@ -81,6 +81,7 @@ bool Token::Is(std::string_view word) const {
 }
 
 Result<std::vector<Token>> Tokenize(std::string_view source) {
+  if (!IsUtf8(source)) return Err(ErrorCode::kInvalidArgument, "the statement is not UTF-8");
   std::vector<Token> tokens;
   for (size_t at = SkipBlank(source, 0); at < source.size();
        at = SkipBlank(source, tokens.back().end)) {

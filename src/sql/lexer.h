@@ -21,7 +21,8 @@ struct Token {
 };
 
 /// Cuts one statement into tokens; comments are dropped, "t$lake" is one name. The last token is
-/// kEnd. Errors: kInvalidArgument for a quote or a hint that is not closed.
+/// kEnd. Errors: kInvalidArgument for a quote or a hint that is not closed, and for what is not
+/// UTF-8.
 Result<std::vector<Token>> Tokenize(std::string_view source);
 
 /// Cuts a script at its semicolons; statements without any token are left out. Errors:

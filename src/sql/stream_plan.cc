@@ -4,6 +4,8 @@
 #include <duckdb/parser/expression/columnref_expression.hpp>
 #include <duckdb/parser/expression/constant_expression.hpp>
 #include <duckdb/parser/expression/star_expression.hpp>
+#include <duckdb/parser/expression/subquery_expression.hpp>
+#include <duckdb/parser/parsed_expression_iterator.hpp>
 #include <duckdb/parser/parser.hpp>
 #include <duckdb/parser/query_node/select_node.hpp>
 #include <duckdb/parser/statement/select_statement.hpp>
@@ -40,6 +42,7 @@ class Planner {
     if (select.having) Refuse("HAVING");
     if (select.qualify) Refuse("QUALIFY");
     if (select.sample) Refuse("a sample");
+    if (outermost) RefuseStreamsInExpressions(select);
     TakeModifiers(select, outermost, plan);
     const std::string alias = select.from_table ? AddTo(*select.from_table) : std::string();
     if (!found_) {
@@ -79,8 +82,33 @@ class Planner {
                          limit.limit->GetExpressionClass() == duckdb::ExpressionClass::CONSTANT;
       if (!outermost || !plain) Refuse("LIMIT with OFFSET, or inside a query");
       plan.limit = limit.limit->Cast<duckdb::ConstantExpression>().value.GetValue<int64_t>();
+      if (*plan.limit < 0) throw duckdb::InvalidInputException("LIMIT cannot be below 0");
     }
     select.modifiers.clear();
+  }
+
+  /// They would see the piece at hand where the query means the table.
+  void RefuseStreamsInExpressions(duckdb::QueryNode& node) const {
+    duckdb::ParsedExpressionIterator::EnumerateQueryNodeChildren(node, [&](auto& expression) {
+      if (AsksStream(*expression))
+        Refuse(
+            "a subquery over a stream (a table that is only looked up says FOR SYSTEM_TIME AS OF)");
+    });
+  }
+
+  /// Whether a subquery in an expression reads a stream.
+  bool AsksStream(duckdb::ParsedExpression& expression) const {
+    bool found = false;
+    const auto look = [&](duckdb::unique_ptr<duckdb::ParsedExpression>& child) {
+      found = found || AsksStream(*child);
+    };
+    if (expression.GetExpressionClass() == duckdb::ExpressionClass::SUBQUERY) {
+      auto& query = *expression.Cast<duckdb::SubqueryExpression>().subquery->node;
+      duckdb::ParsedExpressionIterator::EnumerateQueryNodeChildren(
+          query, look, [&](duckdb::TableRef& ref) { found = found || HasSource(ref); });
+    }
+    duckdb::ParsedExpressionIterator::EnumerateChildren(expression, look);
+    return found;
   }
 
   /// Whether a part of FROM has a stream in it.

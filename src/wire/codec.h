@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/coding.h"
 #include "base/result.h"
+#include "base/text.h"
 
 namespace strom::wire {
 
@@ -64,7 +65,11 @@ class Decoder {
   }
   uint32_t field() const { return field_; }
 
-  void Read(std::string& out) { out = std::string(Delimited()); }
+  void Read(std::string& out) {
+    const ByteView text = Delimited();
+    if (!IsUtf8(text)) return Fail("field " + std::to_string(field_) + " is not UTF-8");
+    out = std::string(text);
+  }
   void Read(SharedBytes& out) {
     const ByteView view = Delimited();
     out = SharedBytes(view, frame_.owner());

@@ -162,3 +162,16 @@ def test_random_bytes_do_no_harm(server, table):
         assert kind in (0, 1)
     assert memory_kib(server) < before + 100_000
     assert sql(server, "SELECT 1 AS one") == [[{"one": 1}]]
+
+
+def test_text_that_is_no_utf8_is_refused(server, name):
+    sql(server, f"CREATE TABLE {name} (n BIGINT)")
+    raw = Raw(server.port)
+    change = field(1, field(1, "fluss") + field(2, name)) + field(2, 0) + field(3, field(1, "mine") + field(2, b"z\xfcrich") + field(3, 0))
+    code, why = raw.call(1044, change)
+    assert code == 3 and "UTF-8" in why
+    raw.close()
+    sql(server, f"ALTER TABLE {name} SET ('mine' = 'zürich')")
+    assert "zürich" in sql(server, f"SHOW CREATE TABLE {name}")[0][0]["result"]
+    refused = sql(server, b"SELECT 'z\xfcrich'", ok=False)
+    assert refused.returncode == 2 and "not UTF-8" in refused.stderr

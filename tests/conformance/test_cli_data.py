@@ -37,6 +37,20 @@ def test_rows_go_in_and_come_out(server, name, tmp_path):
     assert strom(server, "read", f"{name}_c", "--from", "latest") == ""
 
 
+def test_values_are_those_of_the_file_or_refused(server, name, tmp_path):
+    sql(server, f"CREATE TABLE {name} (id INT, d DECIMAL(30, 4), s STRING)")
+    exact = "12345678901234567890123456.1234"
+    strom(server, "write", name, data=f'{{"id": 1, "d": "{exact}"}}\n{{"id": 2, "d": 99999999999.1234}}\n{{"id": 3, "d": 12345678901234567890}}\n')
+    strom(server, "write", name, "--format", "csv", data=f"s,d,id\n#no comment,{exact}, 4\n")
+    assert sql(server, f"SELECT id, d::VARCHAR AS d, s FROM {name} ORDER BY id") == [[
+        {"id": 1, "d": exact, "s": None}, {"id": 2, "d": "99999999999.1234", "s": None}, {"id": 3, "d": "12345678901234567890.0000", "s": None}, {"id": 4, "d": exact, "s": "#no comment"}]]
+    assert "write numbers of so many as text" in strom(server, "write", name, code=2, data=f'{{"id": 5, "d": {exact}}}\n')
+    sql(server, f"COPY (SELECT 1.0::DOUBLE AS id, 2 AS d, 's' AS s) TO '{tmp_path}/wrong.parquet'", f"COPY (SELECT 6::UTINYINT AS id, 2 AS d, 's' AS s) TO '{tmp_path}/right.parquet'")
+    assert "1.0 is no whole number" in strom(server, "write", name, str(tmp_path / "wrong.parquet"), code=2)
+    strom(server, "write", name, str(tmp_path / "right.parquet"))
+    assert sql(server, f"SELECT max(id) AS id, count(*) AS n FROM {name}") == [[{"id": 6, "n": 5}]]
+
+
 def test_many_rows_through_a_pipe(server, name):
     sql(server, f"CREATE TABLE {name} (id BIGINT, s STRING) WITH ('bucket.num' = '3')")
     text = "".join(f'{{"id": {i}, "s": "row {i} {"x" * (i % 90)}"}}\n' for i in range(300_000))
@@ -74,7 +88,10 @@ def test_keys_are_upserted_in_part_deleted_and_looked_up(server, name):
 
 
 @pytest.mark.parametrize(("words", "data", "code", "text"), [
-    (["write", "{}"], '{{"id": 1, "nonsense": 2}}\n', 2, "no column of table"), (["write", "{}"], '{{"id": "x"}}\n', 1, "x"), (["write", "{}"], '{{"id": 1\n', 1, ""),
+    (["write", "{}"], '{{"id": 1, "nonsense": 2}}\n', 2, "no column of table"), (["write", "{}"], '{{"id": "x"}}\n', 2, "x is no whole number"),
+    (["write", "{}"], '{{"id": 1\n', 2, "this piece of the input"), (["write", "{}"], '{{"id": 1.5}}\n', 2, "column 'id': 1.5 is no whole number"),
+    (["write", "{}"], '[{{"id": 1}}]\n', 2, "one JSON object a line"), (["write", "{}"], '{{"id": 1}}\nnull\n', 2, "one JSON object a line"),
+    (["write", "{}", "--format", "csv"], "id,s\n1,a\n2.5,b\n", 2, "2.5 is no whole number"), (["write", "{}", "--format", "csv"], "id,s\n1,a\n2\n", 2, "as many values as the line of names"),
     (["write", "{}", "--format", "csv"], "s\nx\n", 2, "lack the column 'id'"), (["write", "{}", "--partial", "id"], "", 2, "needs a table with a primary key"),
     (["write", "{}", "--format", "arrow"], "", 2, "none of jsonl"), (["write", "nothing"], "", 3, "does not exist"), (["read", "{}", "--columns", "nope"], None, 2, "no column 'nope'"),
     (["read", "{}", "--from", "yesterday"], None, 2, "is no time"), (["read", "{}", "-f", "--changelog"], None, 2, "leave --changelog"), (["lookup", "{}", "1"], None, 2, "no primary key"),

@@ -60,12 +60,15 @@ def test_flink_spelled_statements(server, name):
 
 @pytest.mark.parametrize("statement, exit_code, text", [
     ("SELEKT 1", 2, "syntax error"),
-    ("SELECT * FROM no_such_table", 2, "no_such_table"),
+    ("SELECT * FROM no_such_table", 3, "table fluss.no_such_table does not exist"),
     ("DROP TABLE no_such_table", 3, "does not exist"),
     ("CREATE TABLE x (a VARCHAR2)", 2, "no data type"),
     ("CREATE TABLE x (a INT) WITH ('table.datalake.enable' = 'true')", 1, "did you mean 'table.datalake.enabled'"),
     ("INSERT OVERWRITE x VALUES (1)", 1, "INSERT OVERWRITE"),
-    ("SET 'execution.runtime-mode' = 'streaming'", 1, "not supported yet"),
+    ("SET 'execution.runtime-mode' = 'sideways'", 2, "sideways"),
+    ("SELECT CAST('x' AS INT)", 2, "'x'"),
+    ("SELECT * FROM 'no_such_file.csv'", 3, "no_such_file.csv"),
+    ("SELECT * FROM x$lake$nothing", 2, "a table has no $lake$nothing; there are $lake$snapshots"),
     ("ALTER TABLE x RENAME TO y", 1, "SET, RESET, ADD"),
 ])
 def test_errors_name_the_cause_and_have_their_exit_code(server, statement, exit_code, text):

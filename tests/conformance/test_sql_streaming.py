@@ -95,7 +95,7 @@ def test_each_order_sees_its_customer_as_he_is_then(server, name):
 
 @pytest.mark.parametrize(("query", "text"), [("SELECT count(*) FROM {}", "that is for Flink"), ("SELECT v, sum(id) FROM {} GROUP BY v", "GROUP BY"), ("SELECT * FROM {} ORDER BY id", "ORDER BY"),
                                              ("SELECT DISTINCT v FROM {}", "DISTINCT"), ("SELECT * FROM {0} a JOIN {0} b ON a.id = b.id", "two streams"), ("SELECT 1", "no table"),
-                                             ("SELECT row_number() OVER () FROM {}", "that is for Flink"), ("SELECT nothing FROM {}", "nothing"), ("SELECT * FROM {} UNION ALL SELECT * FROM {}", "UNION")])
+                                             ("SELECT row_number() OVER () FROM {}", "that is for Flink"), ("SELECT nothing FROM {}", "nothing"), ("SELECT * FROM {0} a WHERE EXISTS (SELECT 1 FROM {0} b WHERE b.id > a.id)", "a subquery over a stream"), ("SELECT * FROM {} LIMIT -1", "below 0"), ("SELECT * FROM {} UNION ALL SELECT * FROM {}", "UNION")])
 def test_work_over_more_than_the_row_at_hand_is_refused(server, name, query, text):
     sql(server, f"CREATE TABLE {name} (id BIGINT, v STRING)")
     code, error = Follower(server, query.format(name, name)).error()
