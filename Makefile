@@ -36,7 +36,8 @@ races: setup
 	@cmake --preset tsan > /dev/null
 	@$(BUILD) tsan --target strom
 	@STROM=$(CURDIR)/build/tsan/strom TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
-	  $(PYTEST) tests/conformance/test_python_client.py tests/conformance/test_keys_python.py tests/conformance/test_bad_input.py
+	  $(PYTEST) tests/conformance/test_python_client.py tests/conformance/test_keys_python.py tests/conformance/test_bad_input.py \
+    tests/conformance/test_any_request.py
 
 # The release gate: kill -9 a thousand times, with torn files.
 soak: release

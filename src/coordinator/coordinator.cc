@@ -492,8 +492,14 @@ Result<std::string> Coordinator::PrepareLakeSnapshot(model::TableId table_id,
   BucketOffsets merged;
   const auto lake = view()->lakes.find(table_id);
   if (!ignore_previous && lake != view()->lakes.end()) merged = lake->second->offsets;
-  for (const auto& [bucket, offset] : offsets) merged[bucket] = offset;
   const TablePath& path = table->info.path;
+  for (const auto& [bucket, offset] : offsets) {
+    if (bucket.bucket < 0 || bucket.bucket >= table->info.bucket_count()) {
+      return Err(ErrorCode::kUnknownTableOrBucket, "table {} has {} buckets, and no {}",
+                 path.ToString(), table->info.bucket_count(), bucket.bucket);
+    }
+    merged[bucket] = offset;
+  }
   const std::string dir = fmt::format("{}/lake/{}/{}-{}/metadata", options_.remote_dir,
                                       path.database, path.table, table_id);
   return catalog_.WriteLakeOffsets(dir, table_id, merged);

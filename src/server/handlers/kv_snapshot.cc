@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "io/file_system.h"
 #include "server/handlers/answer_internal.h"
 #include "server/handlers/handlers_internal.h"
@@ -81,9 +83,10 @@ Result<wire::AcquireKvSnapshotLeaseResponse> AcquireLease(
     if (!missing.bucket_snapshots.empty())
       response.unavailable_snapshots.push_back(std::move(missing));
   }
+  constexpr Millis kLongestLease = Millis{366} * 24 * 3600 * 1000;
   const Millis now = meta.coordinator().Now();
-  STROM_TRY(meta.coordinator().snapshot_leases().Acquire(request.lease_id, now,
-                                                         now + request.lease_duration_ms, leased));
+  const Millis expires = now + std::clamp<Millis>(request.lease_duration_ms, 0, kLongestLease);
+  STROM_TRY(meta.coordinator().snapshot_leases().Acquire(request.lease_id, now, expires, leased));
   return response;
 }
 
