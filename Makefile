@@ -41,7 +41,8 @@ races: setup
 
 # The release gate: kill -9 a thousand times, with torn files.
 soak: release
-	@STROM_KILLS=1000 $(PYTEST) tests/conformance/test_crash.py
+	@STROM_KILLS=1000 STROM_REQUESTS=1000000 STROM_QUERIES=600 \
+	  $(PYTEST) tests/conformance/test_crash.py tests/conformance/test_any_request.py tests/conformance/test_differential.py
 
 # Every decoder of bytes from outside, for STROM_FUZZ_SECONDS each. `fuzz` starts from the kept corpus with the same seed
 # each time, so that a change is judged by itself; `explore` goes on with another seed from all that it has found so far.

@@ -59,6 +59,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::Open(meta::Catalog& catalog, c
     coordinator->tiering_.Register(id, table_options.lake_freshness_ms,
                                    catalog.view()->lakes.contains(id), clock.Now());
     coordinator->tiering_.SetCompacted(id, table_options.lake_auto_compaction);
+    if (catalog.IsTieringPaused(id)) coordinator->tiering_.Pause(id);
   }
   return coordinator;
 }
@@ -273,6 +274,7 @@ Status Coordinator::CommitAlterTable(const AlterPlan& plan) {
   if (plan.enables_lake) {
     tiering_.Register(id, after.lake_freshness_ms, view()->lakes.contains(id), clock_.Now());
   } else if (!after.lake_enabled) {
+    STROM_TRY(catalog_.SetTieringPaused(id, false));  // who enables it again wants it tiered
     tiering_.Remove(id);
   } else {
     tiering_.SetFreshness(id, after.lake_freshness_ms);
@@ -481,6 +483,16 @@ Result<Coordinator::ConfigPlan> Coordinator::PlanConfigs(
 Status Coordinator::CommitConfigs(ConfigPlan plan) {
   STROM_TRY(catalog_.PutDynamicConfig(std::move(plan.next)));
   rules_ = plan.rules;
+  return {};
+}
+
+Status Coordinator::PauseTiering(model::TableId table_id, bool paused) {
+  STROM_TRY(catalog_.SetTieringPaused(table_id, paused));
+  if (paused) {
+    tiering_.Pause(table_id);
+  } else {
+    tiering_.Resume(table_id);
+  }
   return {};
 }
 

@@ -157,6 +157,8 @@ class Coordinator {
   Result<BucketOffsets> ReadLakeOffsets(const std::string& path) const {
     return catalog_.ReadLakeOffsets(path);
   }
+  /// Holds the rounds of a table back until it is resumed, or its lake switched off.
+  Status PauseTiering(model::TableId table_id, bool paused);
   TieringSchedule& tiering() { return tiering_; }
   Millis Now() const { return clock_.Now(); }
 

@@ -59,8 +59,7 @@ class TieringSchedule {
   /// The table has rows that no round has seen.
   void RowsArrived(model::TableId id, Millis now);
 
-  // What people ask for; nothing happens to a table that is not known. Whether a table is paused is
-  // forgotten when the process ends.
+  // What people ask for; nothing happens to a table that is not known.
   void Pause(model::TableId id);
   void Resume(model::TableId id);
   /// The next round need not wait for the freshness.

@@ -321,6 +321,16 @@ Status Catalog::PutDynamicConfig(const DynamicConfig& config) {
   return {};
 }
 
+bool Catalog::IsTieringPaused(model::TableId table_id) const {
+  return tree_.Get(paths::TieringPaused(table_id)).has_value();
+}
+
+Status Catalog::SetTieringPaused(model::TableId table_id, bool paused) {
+  if (IsTieringPaused(table_id) == paused) return {};
+  const std::string path = paths::TieringPaused(table_id);
+  return tree_.Commit({paused ? Change::Create(path, Bytes()) : Change::Delete(path)});
+}
+
 Result<int64_t> Catalog::TakeWriterIds(int64_t count) {
   return tree_.NextId(paths::kWriterCounter, count);
 }

@@ -66,6 +66,9 @@ class Catalog {
   using DynamicConfig = std::map<std::string, std::optional<std::string>>;
   const DynamicConfig& dynamic_config() const { return dynamic_; }
   Status PutDynamicConfig(const DynamicConfig& config);
+  /// Whether people paused the tiering of a table; forgotten with the table.
+  bool IsTieringPaused(model::TableId table_id) const;
+  Status SetTieringPaused(model::TableId table_id, bool paused);
 
   /// The first of `count` writer ids that nobody else gets.
   Result<int64_t> TakeWriterIds(int64_t count);

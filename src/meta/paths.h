@@ -55,5 +55,9 @@ inline std::string SnapshotLease(const std::string& id) {
 inline std::string Lake(model::TableId id) {
   return Assignment(id) + "/laketable";
 }
+/// Ours: there while the tiering of a table is paused.
+inline std::string TieringPaused(model::TableId id) {
+  return Assignment(id) + "/tiering_paused";
+}
 
 }  // namespace strom::meta::paths

@@ -1,4 +1,4 @@
-"""Every request of the protocol with whatever fits its shape: the server answers, and goes on."""
+"""Every request of the protocol with whatever fits its shape: the server answers, and goes on. STROM_REQUESTS says how many (6000); STROM_SEED others."""
 import os
 import pathlib
 import random
@@ -91,7 +91,7 @@ def test_no_request_harms_the_server(tmp_path):
     tables = [raw.table_id("fluss", table) for table in ("log", "keys", "parted")]
     guess = Guess(rng, messages, tables)
     answered = {}
-    for turn in range(int(os.environ.get("STROM_QUERIES", "6000"))):
+    for turn in range(int(os.environ.get("STROM_REQUESTS", "6000"))):
         name = rng.choice([name for name in apis if name not in NEVER])
         key, request = apis[name]
         body = bytearray(guess.message(request))

@@ -156,6 +156,9 @@ def test_tables_are_held_hurried_compacted_and_cleaned(tmp_path, lake_format):
     lake(server, "pause", "t")
     lake(server, "tier", "t")
     assert "it is paused" in json.dumps(lake(server, "why", "t"))
+    server.stop()
+    server = server.restarted()
+    assert "it is paused" in json.dumps(lake(server, "why", "t")), "a restart changes nothing about it"
     files = len(lake(server, "files", "t"))
     compacted = lake(server, "compact", "t")
     assert len(compacted) == 1 and len(lake(server, "files", "t")) < files

@@ -232,12 +232,12 @@ Result<wire::LakeControlResponse> Control(MetaService& meta,
     return Err(ErrorCode::kInvalidTable, "table {} is not datalake enabled",
                table->info.path.ToString());
   }
-  TieringSchedule& schedule = meta.coordinator().tiering();
+  coordinator::Coordinator& coordinator = meta.coordinator();
   const model::TableId id = table->info.table_id;
   switch (request.action) {
-    case kPause: schedule.Pause(id); break;
-    case kResume: schedule.Resume(id); break;
-    case kNow: schedule.HurryUp(id, meta.coordinator().Now()); break;
+    case kPause:
+    case kResume: STROM_TRY(coordinator.PauseTiering(id, request.action == kPause)); break;
+    case kNow: coordinator.tiering().HurryUp(id, coordinator.Now()); break;
     default:
       return Err(ErrorCode::kUnsupported, "unknown action {} on a lake table", request.action);
   }
