@@ -1,40 +1,25 @@
 #pragma once
-#include <csignal>
+#include <chrono>
 
 #include "sql/session.h"
 
 namespace strom::cli {
 
-/// While it lives, an interrupt (Ctrl-C) ends the session's query in hand instead of the process.
-/// One at a time.
+/// While it lives, an interrupt (Ctrl-C) ends the session's query in hand instead of the process,
+/// and whatever waits here. One at a time.
 class InterruptGuard {
  public:
-  explicit InterruptGuard(sql::Session& session) {
-    session_ = &session;
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGINT, [](int) {
-      interrupted_ = 1;
-      if (session_ != nullptr) session_->Interrupt();
-    });
-  }
-  ~InterruptGuard() {
-    std::signal(SIGINT, SIG_DFL);
-    session_ = nullptr;
-  }
-  /// Whether there was one since the last that was taken.
-  static bool WasInterrupted() { return interrupted_ != 0; }
-  static bool TakeInterrupt() {
-    const bool was = interrupted_ != 0;
-    interrupted_ = 0;
-    return was;
-  }
-
+  explicit InterruptGuard(sql::Session& session);
+  ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
- private:
-  inline static volatile std::sig_atomic_t interrupted_ = 0;
-  inline static sql::Session* session_ = nullptr;  // for the signal's handler alone
+  /// Whether there was one since the last that was taken.
+  static bool TakeInterrupt();
+  /// Waits until `fd` has input; false when an interrupt came first, which is not taken.
+  static bool WaitForInput(int fd);
+  /// Waits that long, or until an interrupt, which is not taken.
+  static void Wait(std::chrono::milliseconds time);
 };
 
 }  // namespace strom::cli

@@ -9,7 +9,6 @@
 #include <functional>
 
 #include <editline/readline.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -68,16 +67,11 @@ char** Complete(const char* word, int, int) {
   return found.empty() ? nullptr : completion_matches(const_cast<char*>(word), NextFound);
 }
 
-/// A byte of the terminal; -1 at the end of the input, or at an interrupt, which ends the wait (a
-/// read would go on after it).
+/// A byte of the terminal; -1 at the end of the input, or at an interrupt.
 int NextByte() {
-  pollfd input{STDIN_FILENO, POLLIN, 0};
-  while (!InterruptGuard::WasInterrupted()) {
-    if (::poll(&input, 1, -1) < 0) continue;
-    unsigned char byte = 0;
-    return ::read(STDIN_FILENO, &byte, 1) == 1 ? byte : -1;
-  }
-  return -1;
+  unsigned char byte = 0;
+  if (!InterruptGuard::WaitForInput(STDIN_FILENO)) return -1;
+  return ::read(STDIN_FILENO, &byte, 1) == 1 ? byte : -1;
 }
 
 /// A character of the terminal, in UTF-8; -1 as above.
@@ -130,8 +124,8 @@ void Shell::Watch(std::chrono::milliseconds pause) {
   }
   InterruptGuard::TakeInterrupt();
   while (runner_.RunScript(last_) == kDone && !InterruptGuard::TakeInterrupt()) {
-    // An interrupt ends the wait.
-    if (::poll(nullptr, 0, static_cast<int>(pause.count())) < 0) break;
+    InterruptGuard::Wait(pause);
+    if (InterruptGuard::TakeInterrupt()) return;
   }
   InterruptGuard::TakeInterrupt();
 }
@@ -187,13 +181,14 @@ bool Shell::Take(const std::string& line) {
 }
 
 void Shell::Run() {
-  std::setlocale(LC_CTYPE, "");  // before the line editor begins: it asks which bytes are letters
+  // Before the line editor begins: it asks then which bytes are letters, and how they are read.
+  std::setlocale(LC_CTYPE, "");
+  rl_getc_function = NextCharacter;
   const char* const home = std::getenv("HOME");
   const std::string history = home == nullptr ? "" : std::string(home) + "/.strom_history";
   using_history();
   if (!history.empty()) read_history(history.c_str());
   completer = [this](const std::string& word) { return Completions(word); };
-  rl_getc_function = NextCharacter;
   rl_attempted_completion_function = Complete;
   rl_basic_word_break_characters = " \t\n\"'`()=<>;,";
   std::fputs("strom sql; statements end with ';', \\? helps, \\q leaves\n", stderr);

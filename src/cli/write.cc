@@ -1,37 +1,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <optional>
 
-#include <poll.h>
 #include <unistd.h>
 
 #include "base/text.h"
-#include "base/uuid.h"
 #include "cli/command.h"
-#include "cli/interrupt.h"
-#include "cli/result_printer.h"
-#include "client/connection.h"
+#include "cli/row_pieces.h"
+#include "cli/target.h"
 #include "sql/engine_types.h"
 #include "sql/lexer.h"
-#include "sql/session.h"
 
 namespace strom::cli {
 namespace {
 
-constexpr const char* kReadHelp = R"(strom read: the rows of a table, or its changes
-
-  strom read TABLE [-f]
-
-  -f, --follow                go on with what comes, until interrupted; rows have their kind in `op`
-  --from full|earliest|latest|TIME   where to begin (full: lake and log; TIME: milliseconds since
-                              1970, or 'YYYY-MM-DD hh:mm:ss' UTC)
-  --changelog, --binlog       what happened to the rows, one row a change
-  --columns A,B  --where CONDITION  --limit N
-  --bootstrap HOST:PORT, --database NAME, -o table|json|ndjson|csv (ndjson)
-)";
 constexpr const char* kWriteHelp =
     R"(strom write: rows of a file, or of the standard input as they come, into a table
 
@@ -46,241 +28,6 @@ constexpr const char* kWriteHelp =
   --delete                    the rows are keys that go
   --bootstrap HOST:PORT, --database NAME
 )";
-constexpr const char* kLookupHelp = R"(strom lookup: the row with a key
-
-  strom lookup TABLE VALUE...          the values of the primary key, in its order
-  strom lookup TABLE --prefix VALUE... rows whose key begins with these values
-  --bootstrap HOST:PORT, --database NAME, -o table|json|ndjson|csv
-  Exit code 3: there is no such row.
-)";
-
-/// What the verbs of rows have in common.
-struct Target {
-  std::unique_ptr<client::Connection> connection;
-  std::unique_ptr<sql::Session> session;
-  std::shared_ptr<const client::Table> table;
-  std::string name;  // for statements
-
-  const model::TableDescriptor& descriptor() const { return table->info.descriptor; }
-  const model::Schema& schema() const { return descriptor().schema; }
-};
-
-Result<Target> OpenTarget(const Arguments& arguments, const std::string& table) {
-  const size_t dot = table.find('.');
-  const model::TablePath path = dot == std::string::npos
-                                    ? model::TablePath{arguments.Get("--database", "fluss"), table}
-                                    : model::TablePath{table.substr(0, dot), table.substr(dot + 1)};
-  const std::string bootstrap = arguments.Get("--bootstrap", "127.0.0.1:9123");
-  Target target;
-  STROM_ASSIGN(target.connection, client::Connection::Open(bootstrap));
-  STROM_ASSIGN(target.session, sql::Session::Open(bootstrap));
-  STROM_ASSIGN(target.table, target.connection->GetTable(path));
-  target.name = sql::QuoteName(path.database) + "." + sql::QuoteName(path.table);
-  return target;
-}
-
-/// The quoted names of some of the table's columns. Errors: kInvalidArgument.
-Result<std::vector<std::string>> ColumnsIn(const Target& target, const std::string& list) {
-  std::vector<std::string> names;
-  for (const std::string& part : Split(list, ',')) {
-    const std::string name(Trim(part));
-    if (target.schema().Find(name) < 0) {
-      return Err(ErrorCode::kInvalidArgument, "table {} has no column '{}'",
-                 target.table->info.path.ToString(), name);
-    }
-    names.push_back(name);
-  }
-  return names;
-}
-
-std::string Quoted(const std::vector<std::string>& names) {
-  std::vector<std::string> quoted;
-  for (const std::string& name : names) quoted.push_back(sql::QuoteName(name));
-  return Join(quoted, ", ");
-}
-
-/// Drops what a statement without rows says.
-class NoRows final : public sql::RowSink {
- public:
-  void Begin(const std::vector<sql::ResultColumn>&) override {}
-  void Row(const std::vector<sql::Cell>&) override {}
-  void End() override {}
-};
-
-/// Passes rows on and counts them.
-class Counted final : public sql::RowSink {
- public:
-  explicit Counted(sql::RowSink& sink) : sink_(sink) {}
-  void Begin(const std::vector<sql::ResultColumn>& columns) override { sink_.Begin(columns); }
-  void Row(const std::vector<sql::Cell>& cells) override {
-    sink_.Row(cells);
-    ++rows_;
-  }
-  void End() override { sink_.End(); }
-  bool Flush() override { return sink_.Flush(); }
-  int64_t rows() const { return rows_; }
-
- private:
-  sql::RowSink& sink_;
-  int64_t rows_ = 0;
-};
-
-/// Runs a statement; its error is told. The exit code.
-int Run(sql::Session& session, const std::string& statement, sql::RowSink& sink) {
-  const auto report = session.Run(statement, sink);
-  if (!report) return Report(report.error());
-  for (const sql::ScanReport& scan : report->scans) {
-    if (scan.note) std::fprintf(stderr, "warning[LAKE_EMPTY_YET]: %s\n", scan.note->c_str());
-  }
-  return report->interrupted ? kInterrupted : kDone;
-}
-
-Result<std::string> ReadQuery(const Target& target, const Arguments& arguments) {
-  std::string columns = "*";
-  if (arguments.Has("--columns")) {
-    STROM_ASSIGN(const auto names, ColumnsIn(target, arguments.Get("--columns")));
-    columns = Quoted(names);
-  }
-  const bool changes = arguments.Has("--changelog") || arguments.Has("--binlog");
-  if (changes && (arguments.Has("-f") || arguments.Has("--follow"))) {
-    return Err(ErrorCode::kInvalidArgument,
-               "-f tells the kind of each change by itself; leave --changelog and --binlog out");
-  }
-  const model::TablePath& path = target.table->info.path;
-  const std::string face = arguments.Has("--changelog") ? "$changelog"
-                           : arguments.Has("--binlog")  ? "$binlog"
-                                                        : "";
-  std::string query = "SELECT " + columns + " FROM " + sql::QuoteName(path.database) + "." +
-                      sql::QuoteName(path.table + face);
-  if (const std::string from = arguments.Get("--from", "full"); from != "full") {
-    const bool by_time = from != "earliest" && from != "latest";
-    query += " /*+ OPTIONS('scan.startup.mode' = " + sql::QuoteText(by_time ? "timestamp" : from) +
-             (by_time ? ", 'scan.startup.timestamp' = " + sql::QuoteText(from) : "") + ") */";
-  }
-  if (arguments.Has("--where")) query += " WHERE " + arguments.Get("--where");
-  if (arguments.Has("--limit")) query += " LIMIT " + arguments.Get("--limit");
-  return query;
-}
-
-}  // namespace
-
-int RunRead(const std::vector<std::string>& words) {
-  const auto arguments = Arguments::Parse(
-      words, {"--help", "-h", "-f", "--follow", "--changelog", "--binlog"},
-      {"--bootstrap", "--database", "-o", "--from", "--columns", "--where", "--limit"});
-  if (!arguments) return Report(arguments.error());
-  if (arguments->Has("--help") || arguments->Has("-h")) {
-    std::fputs(kReadHelp, stdout);
-    return kDone;
-  }
-  if (arguments->rest().size() != 1)
-    return Report(Error{ErrorCode::kInvalidArgument, "strom read wants one table"});
-  const auto printer = MakePrinter(arguments->Get("-o", "ndjson"), stdout);
-  if (!printer) return Report(printer.error());
-  const auto target = OpenTarget(*arguments, arguments->rest()[0]);
-  if (!target) return Report(target.error());
-  const auto query = ReadQuery(*target, *arguments);
-  if (!query) return Report(query.error());
-  const InterruptGuard guard(*target->session);
-  if (arguments->Has("-f") || arguments->Has("--follow")) {
-    NoRows nothing;
-    const int code = Run(*target->session, "SET 'execution.runtime-mode' = 'streaming'", nothing);
-    if (code != kDone) return code;
-  }
-  return Run(*target->session, *query, **printer);
-}
-
-namespace {
-
-/// Input in pieces of whole rows, each in a file of its own: as much as is there, so that rows that
-/// come slowly are written as they come, and memory has a bound.
-class Pieces {
- public:
-  explicit Pieces(bool csv) : csv_(csv) {}
-  ~Pieces() { std::filesystem::remove(path_); }
-  Pieces(const Pieces&) = delete;
-  Pieces& operator=(const Pieces&) = delete;
-
-  /// The file of the next piece; nothing at the end of the input. Errors: kIo, kInvalidArgument
-  /// (the input ends within a row, or a row is too long).
-  Result<std::optional<std::string>> Next() {
-    while (true) {
-      const size_t end = EndOfRows();
-      const bool enough = end >= kPieceBytes || (end > 0 && (ended_ || !MoreIsThere()));
-      if (enough || (ended_ && !pending_.empty())) return Cut(ended_ ? pending_.size() : end);
-      if (ended_) return std::nullopt;
-      if (pending_.size() > kLongestRow)
-        return Err(ErrorCode::kInvalidArgument, "a row of the input is longer than {} bytes",
-                   kLongestRow);
-      STROM_TRY(ReadSome());
-    }
-  }
-
- private:
-  static constexpr size_t kPieceBytes = 16 << 20;
-  static constexpr size_t kLongestRow = 256 << 20;
-
-  /// Whether input waits, or comes within a moment.
-  static bool MoreIsThere() {
-    constexpr int kMomentMs = 20;
-    pollfd input{STDIN_FILENO, POLLIN, 0};
-    return ::poll(&input, 1, kMomentMs) > 0;
-  }
-
-  Status ReadSome() {
-    const size_t before = pending_.size();
-    constexpr size_t kStep = 1 << 20;
-    pending_.resize(before + kStep);
-    const ssize_t got = ::read(STDIN_FILENO, pending_.data() + before, kStep);
-    pending_.resize(before + static_cast<size_t>(std::max<ssize_t>(got, 0)));
-    if (got < 0 && errno != EINTR)
-      return Err(ErrorCode::kIo, "cannot read the input: {}", std::strerror(errno));
-    if (got == 0) ended_ = true;
-    return {};
-  }
-
-  /// Behind the last whole row: of csv, a line's end within quotes is a part of a value.
-  size_t EndOfRows() {
-    for (; seen_ < pending_.size(); ++seen_) {
-      if (csv_ && pending_[seen_] == '"') quoted_ = !quoted_;
-      if (pending_[seen_] == '\n' && !quoted_) whole_ = seen_ + 1;
-    }
-    if (csv_ && !header_ && whole_ > 0) {
-      const size_t line = pending_.find('\n') + 1;
-      header_ = pending_.substr(0, line);
-      pending_.erase(0, line);
-      seen_ -= line;
-      whole_ -= line;
-    }
-    return whole_;
-  }
-
-  Result<std::optional<std::string>> Cut(size_t end) {
-    if (csv_ && !header_) header_ = "";  // a line of names and nothing else, or less
-    std::ofstream file(path_, std::ios::binary | std::ios::trunc);
-    // Rows are nobody else's business.
-    std::error_code ignored;
-    std::filesystem::permissions(
-        path_, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
-    if (csv_) file << *header_;
-    file.write(pending_.data(), static_cast<std::streamsize>(end));
-    file.close();
-    if (!file) return Err(ErrorCode::kIo, "cannot write {}", path_);
-    pending_.erase(0, end);
-    seen_ = whole_ = 0;
-    return path_;
-  }
-
-  const bool csv_;
-  const std::string path_ =
-      (std::filesystem::temp_directory_path() / ("strom-write-" + NewUuid())).string();
-  std::string pending_;
-  std::optional<std::string> header_;  // of csv: its first line
-  size_t seen_ = 0;
-  size_t whole_ = 0;
-  bool quoted_ = false;
-  bool ended_ = false;
-};
 
 /// Keeps the first column of a result.
 class FirstColumn final : public sql::RowSink {
@@ -523,7 +270,7 @@ int RunWrite(const std::vector<std::string>& words) {
   Progress progress;
   const auto write_all = [&]() -> Status {
     if (from_file) return writer.Write(rest[1], /*own=*/false);
-    Pieces pieces(format == "csv");
+    RowPieces pieces(format == "csv");
     while (true) {
       STROM_ASSIGN(const auto piece, pieces.Next());
       if (!piece) return {};
@@ -534,43 +281,6 @@ int RunWrite(const std::vector<std::string>& words) {
   const Status written = write_all();
   progress.Tell(writer.rows(), /*last=*/true);
   return written ? int{kDone} : Report(written.error());
-}
-
-int RunLookup(const std::vector<std::string>& words) {
-  const auto arguments =
-      Arguments::Parse(words, {"--help", "-h", "--prefix"}, {"--bootstrap", "--database", "-o"});
-  if (!arguments) return Report(arguments.error());
-  if (arguments->Has("--help") || arguments->Has("-h")) {
-    std::fputs(kLookupHelp, stdout);
-    return kDone;
-  }
-  const std::vector<std::string>& rest = arguments->rest();
-  if (rest.size() < 2)
-    return Report(Error{ErrorCode::kInvalidArgument, "strom lookup wants a table and a key"});
-  const auto printer = MakePrinter(arguments->Get("-o", "table"), stdout);
-  if (!printer) return Report(printer.error());
-  const auto target = OpenTarget(*arguments, rest[0]);
-  if (!target) return Report(target.error());
-  const std::vector<std::string>& key = target->schema().primary_key;
-  if (key.empty()) {
-    return Report(Error{ErrorCode::kInvalidArgument,
-                        "table " + target->table->info.path.ToString() + " has no primary key"});
-  }
-  const size_t given = rest.size() - 1;
-  const bool prefix = arguments->Has("--prefix");
-  if (given > key.size() || (!prefix && given != key.size())) {
-    return Report(Error{ErrorCode::kInvalidArgument,
-                        fmt::format("the primary key of {} is ({}), {} values were given",
-                                    target->table->info.path.ToString(), Join(key, ", "), given)});
-  }
-  std::vector<std::string> conditions;
-  for (size_t i = 0; i < given; ++i)
-    conditions.push_back(sql::QuoteName(key[i]) + " = " + sql::QuoteText(rest[i + 1]));
-  Counted counted(**printer);
-  const int code =
-      Run(*target->session, "SELECT * FROM " + target->name + " WHERE " + Join(conditions, " AND "),
-          counted);
-  return code == kDone && counted.rows() == 0 ? int{kNotFound} : code;
 }
 
 }  // namespace strom::cli

@@ -1,0 +1,52 @@
+#include "cli/target.h"
+
+#include <cstdio>
+
+#include "base/text.h"
+#include "sql/lexer.h"
+
+namespace strom::cli {
+
+Result<Target> OpenTarget(const Arguments& arguments, const std::string& table) {
+  const size_t dot = table.find('.');
+  const model::TablePath path = dot == std::string::npos
+                                    ? model::TablePath{arguments.Get("--database", "fluss"), table}
+                                    : model::TablePath{table.substr(0, dot), table.substr(dot + 1)};
+  const std::string bootstrap = arguments.Get("--bootstrap", "127.0.0.1:9123");
+  Target target;
+  STROM_ASSIGN(target.connection, client::Connection::Open(bootstrap));
+  STROM_ASSIGN(target.session, sql::Session::Open(bootstrap));
+  STROM_ASSIGN(target.table, target.connection->GetTable(path));
+  target.name = sql::QuoteName(path.database) + "." + sql::QuoteName(path.table);
+  return target;
+}
+
+Result<std::vector<std::string>> ColumnsIn(const Target& target, const std::string& list) {
+  std::vector<std::string> names;
+  for (const std::string& part : Split(list, ',')) {
+    const std::string name(Trim(part));
+    if (target.schema().Find(name) < 0) {
+      return Err(ErrorCode::kInvalidArgument, "table {} has no column '{}'",
+                 target.table->info.path.ToString(), name);
+    }
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::string Quoted(const std::vector<std::string>& names) {
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) quoted.push_back(sql::QuoteName(name));
+  return Join(quoted, ", ");
+}
+
+int RunStatement(sql::Session& session, const std::string& statement, sql::RowSink& sink) {
+  const auto report = session.Run(statement, sink);
+  if (!report) return Report(report.error());
+  for (const sql::ScanReport& scan : report->scans) {
+    if (scan.note) std::fprintf(stderr, "warning[LAKE_EMPTY_YET]: %s\n", scan.note->c_str());
+  }
+  return report->interrupted ? kInterrupted : kDone;
+}
+
+}  // namespace strom::cli
