@@ -59,6 +59,12 @@ std::vector<std::string> Arguments::All(const std::string& name) const {
   return all;
 }
 
+model::TablePath PathIn(const std::string& word, const std::string& database) {
+  const size_t dot = word.find('.');
+  return dot == std::string::npos ? model::TablePath{database, word}
+                                  : model::TablePath{word.substr(0, dot), word.substr(dot + 1)};
+}
+
 int Report(const Error& error) {
   std::fprintf(stderr, "error[%s]: %s\n", NameOf(error.code), error.message.c_str());
   switch (error.code) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/ids.h"
 
 namespace strom::cli {
 
@@ -38,6 +39,9 @@ class Arguments {
   std::multimap<std::string, std::string> values_;
   std::vector<std::string> rest_;
 };
+
+/// What a word names: "db.table", or a table of `database`.
+model::TablePath PathIn(const std::string& word, const std::string& database);
 
 /// Prints "error[NAME]: message" and returns the exit code that belongs to the error.
 int Report(const Error& error);

@@ -87,12 +87,6 @@ Result<int64_t> RowsBehind(const LakeVerb& verb, const model::TablePath& path) {
 
 }  // namespace
 
-model::TablePath LakeVerb::PathOf(const std::string& table) const {
-  const size_t dot = table.find('.');
-  return dot == std::string::npos ? model::TablePath{database, table}
-                                  : model::TablePath{table.substr(0, dot), table.substr(dot + 1)};
-}
-
 int LakeJobs(const LakeVerb& verb) {
   const auto status = client::GetLakeStatus(verb.connection, std::nullopt);
   if (!status) return Report(status.error());

@@ -16,8 +16,7 @@ struct LakeVerb {
   std::string database;
   sql::RowSink& printer;
 
-  /// "db.table", or a table of the database.
-  model::TablePath PathOf(const std::string& table) const;
+  model::TablePath PathOf(const std::string& table) const { return PathIn(table, database); }
 };
 
 int LakeJobs(const LakeVerb& verb);

@@ -123,7 +123,8 @@ void Shell::Watch(std::chrono::milliseconds pause) {
     return;
   }
   InterruptGuard::TakeInterrupt();
-  while (runner_.RunScript(last_) == kDone && !InterruptGuard::TakeInterrupt()) {
+  // An interrupt during the statement ends the wait at once, too.
+  while (runner_.RunScript(last_) == kDone) {
     InterruptGuard::Wait(pause);
     if (InterruptGuard::TakeInterrupt()) return;
   }

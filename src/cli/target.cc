@@ -8,10 +8,7 @@
 namespace strom::cli {
 
 Result<Target> OpenTarget(const Arguments& arguments, const std::string& table) {
-  const size_t dot = table.find('.');
-  const model::TablePath path = dot == std::string::npos
-                                    ? model::TablePath{arguments.Get("--database", "fluss"), table}
-                                    : model::TablePath{table.substr(0, dot), table.substr(dot + 1)};
+  const model::TablePath path = PathIn(table, arguments.Get("--database", "fluss"));
   const std::string bootstrap = arguments.Get("--bootstrap", "127.0.0.1:9123");
   Target target;
   STROM_ASSIGN(target.connection, client::Connection::Open(bootstrap));

@@ -203,22 +203,30 @@ Result<std::string> Faces::Table(const SharedTable& table, const ReadOptions& op
   return over_lake ? std::move(*over_lake) : Keys(table);
 }
 
-Result<std::string> Faces::LogUnion(const SharedTable& table) {
-  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
-  ScanReport& report = NoteLake(*table, lake);
-  report.lake_only = false;
-  report.note.reset();
+Result<Faces::Union> Faces::UnionOf(const SharedTable& table) {
+  Union both;
+  STROM_ASSIGN(both.lake, ReadLake(*table));
   std::vector<std::string> parts;
-  AppendLakeQueries(table, lake, parts);
-  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
+  AppendLakeQueries(table, both.lake, parts);
+  STROM_ASSIGN(both.progress, ProgressOf(*table, both.lake));
   Ranges ranges;
-  for (const Progress& one : all) {
+  for (const Progress& one : both.progress) {
     const int64_t start = std::max(one.lake, one.earliest);
     if (start < one.end) ranges.push_back({one.bucket, start, one.end});
   }
-  report.stream_rows = RowsIn(ranges);
+  both.log_rows = RowsIn(ranges);
   AppendLogQueries(table, ranges, parts);
-  return parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
+  both.query = parts.empty() ? EmptySelect(table->info.descriptor.schema) : JoinSelects(parts);
+  return both;
+}
+
+Result<std::string> Faces::LogUnion(const SharedTable& table) {
+  STROM_ASSIGN(Union both, UnionOf(table));
+  ScanReport& report = NoteLake(*table, both.lake);
+  report.lake_only = false;
+  report.note.reset();
+  report.stream_rows = both.log_rows;
+  return std::move(both.query);
 }
 
 bool Faces::IsStreamSource(const std::string& name) {
@@ -268,20 +276,10 @@ Result<std::string> Faces::Stream(const SharedTable& table, const ReadOptions& o
 
 Status Faces::BeginHistory() {
   const SharedTable table = stream_->table;
-  STROM_ASSIGN(const LakePart lake, ReadLake(*table));
-  std::vector<std::string> parts;
-  AppendLakeQueries(table, lake, parts);
-  STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, lake));
-  Ranges ranges;
-  for (const Progress& one : all) {
-    stream_->positions[one.bucket] = one.end;
-    const int64_t start = std::max(one.lake, one.earliest);
-    if (start < one.end) ranges.push_back({one.bucket, start, one.end});
-  }
-  AppendLogQueries(table, ranges, parts);
-  const model::Schema& schema = table->info.descriptor.schema;
-  history_ = std::string("SELECT '+I' AS ") + kOpColumn + ", " + ColumnList(schema) + " FROM (" +
-             (parts.empty() ? EmptySelect(schema) : JoinSelects(parts)) + ")";
+  STROM_ASSIGN(const Union both, UnionOf(table));
+  for (const Progress& one : both.progress) stream_->positions[one.bucket] = one.end;
+  history_ = std::string("SELECT '+I' AS ") + kOpColumn + ", " +
+             ColumnList(table->info.descriptor.schema) + " FROM (" + both.query + ")";
   return {};
 }
 

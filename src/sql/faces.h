@@ -90,6 +90,14 @@ class Faces {
   Result<std::string> Changelog(const SharedTable& table, const ReadOptions& options);
   Result<std::string> Binlog(const SharedTable& table, const ReadOptions& options);
 
+  /// A log table as it is now: its lake files, and the log from where they end.
+  struct Union {
+    LakePart lake;
+    std::vector<Progress> progress;
+    int64_t log_rows = 0;
+    std::string query;
+  };
+  Result<Union> UnionOf(const SharedTable& table);
   Result<std::string> LogUnion(const SharedTable& table);
   Result<std::string> Stream(const SharedTable& table, const ReadOptions& options);
   Result<std::string> Keys(const SharedTable& table);

@@ -10,10 +10,7 @@ namespace strom::sql {
 
 Status Pipeline::Open() {
   const model::TableDescriptor& descriptor = table_->info.descriptor;
-  client::TableWriter::Options options;
-  const bool in_part =
-      descriptor.has_primary_key() && columns_.size() < descriptor.schema.columns.size();
-  if (in_part) options.target_columns = SortedPositions(descriptor.schema, columns_);
+  client::TableWriter::Options options = InsertOptions(descriptor, columns_);
   client::TableWriter::Options deletes = options;
   STROM_ASSIGN(writer_, RowWriter::Open(connection_, table_, std::move(options)));
   if (!descriptor.has_primary_key()) return {};

@@ -32,6 +32,14 @@ std::vector<int32_t> SortedPositions(const model::Schema& schema,
   return sorted;
 }
 
+client::TableWriter::Options InsertOptions(const model::TableDescriptor& descriptor,
+                                           const std::vector<std::string>& given) {
+  client::TableWriter::Options options;
+  if (descriptor.has_primary_key() && given.size() < descriptor.schema.columns.size())
+    options.target_columns = SortedPositions(descriptor.schema, given);
+  return options;
+}
+
 Result<std::unique_ptr<RowWriter>> RowWriter::Open(
     client::Connection& connection, const std::shared_ptr<const client::Table>& table,
     client::TableWriter::Options options) {

@@ -17,6 +17,11 @@ std::string CastRows(const model::Schema& schema, const std::vector<std::string>
 std::vector<int32_t> SortedPositions(const model::Schema& schema,
                                      const std::vector<std::string>& names);
 
+/// How rows that have the columns `given` are inserted: of a primary key table fewer than all
+/// columns are a partial update.
+client::TableWriter::Options InsertOptions(const model::TableDescriptor& descriptor,
+                                           const std::vector<std::string>& given);
+
 /// Writes rows as the engine gives them to a table; joins small batches, so that what goes to the
 /// server is worth a request. One owner.
 class RowWriter {

@@ -295,10 +295,6 @@ client::KnownValues KnownIn(
   return known;
 }
 
-}  // namespace
-
-namespace {
-
 std::string RelationOf(const std::string& id) {
   return "strom_scan(" + QuoteText(id) + ")";
 }

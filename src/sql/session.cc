@@ -307,12 +307,8 @@ class Session::Inner {
     }
     std::vector<std::string> names;
     for (const std::string& name : given) names.push_back(QuoteName(name));
-    client::TableWriter::Options options;
-    const bool in_part =
-        table->info.descriptor.has_primary_key() && given.size() < schema.columns.size();
-    if (in_part) options.target_columns = SortedPositions(schema, given);
     return Write(
-        table, std::move(options),
+        table, InsertOptions(table->info.descriptor, given),
         CastRows(schema, given) + " FROM (" + s.source + ") AS source(" + Join(names, ", ") + ")",
         "inserted into");
   }
