@@ -6,7 +6,6 @@
 #include "client/lake_snapshot.h"
 #include "sql/engine_types.h"
 #include "sql/lake_queries.h"
-#include "sql/moment.h"
 #include "sql/stream_plan.h"
 
 namespace strom::sql {
@@ -104,6 +103,18 @@ Result<std::vector<Faces::Progress>> Faces::ProgressOf(const client::Table& tabl
   return all;
 }
 
+Result<std::map<model::TableBucket, int64_t>> Faces::StartOf(const client::Table& table,
+                                                             const std::vector<Progress>& all,
+                                                             const StartingPoint& start) {
+  if (start.kind == StartingPoint::Kind::kTimestamp) {
+    return client::ListOffsets(connection_, table, client::OffsetKind::kTimestamp, start.timestamp);
+  }
+  const bool at_end = start.kind == StartingPoint::Kind::kLatest;
+  std::map<model::TableBucket, int64_t> from;
+  for (const Progress& one : all) from[one.bucket] = at_end ? one.end : one.earliest;
+  return from;
+}
+
 Result<Faces::Ranges> Faces::LogRanges(const client::Table& table, const ReadOptions& options) {
   if (options.as_of || options.version) {
     return Err(ErrorCode::kUnsupported,
@@ -112,17 +123,11 @@ Result<Faces::Ranges> Faces::LogRanges(const client::Table& table, const ReadOpt
   }
   STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(table, {}));
   STROM_ASSIGN(const StartingPoint start, StartingPointIn(options.hints));
-  std::map<model::TableBucket, int64_t> by_time;
-  if (start.kind == StartingPoint::Kind::kTimestamp) {
-    STROM_ASSIGN(by_time, client::ListOffsets(connection_, table, client::OffsetKind::kTimestamp,
-                                              start.timestamp));
-  }
+  STROM_ASSIGN(const auto from, StartOf(table, all, start));
   Ranges ranges;
   for (const Progress& one : all) {
-    int64_t from = one.earliest;
-    if (start.kind == StartingPoint::Kind::kLatest) from = one.end;
-    if (start.kind == StartingPoint::Kind::kTimestamp) from = by_time.at(one.bucket);
-    if (from < one.end) ranges.push_back({one.bucket, from, one.end});
+    const int64_t begin = from.at(one.bucket);
+    if (begin < one.end) ranges.push_back({one.bucket, begin, one.end});
   }
   return ranges;
 }
@@ -255,17 +260,7 @@ Result<std::string> Faces::Stream(const SharedTable& table, const ReadOptions& o
     stream_->table = table;
     stream_->with_history = start.kind == StartingPoint::Kind::kFull;
     STROM_ASSIGN(const std::vector<Progress> all, ProgressOf(*table, {}));
-    std::map<model::TableBucket, int64_t> by_time;
-    if (start.kind == StartingPoint::Kind::kTimestamp) {
-      STROM_ASSIGN(by_time, client::ListOffsets(connection_, *table, client::OffsetKind::kTimestamp,
-                                                start.timestamp));
-    }
-    for (const Progress& one : all) {
-      int64_t& position = stream_->positions[one.bucket];
-      position = one.end;
-      if (start.kind == StartingPoint::Kind::kEarliest) position = one.earliest;
-      if (start.kind == StartingPoint::Kind::kTimestamp) position = by_time.at(one.bucket);
-    }
+    STROM_ASSIGN(stream_->positions, StartOf(*table, all, start));
     Scan scan{table, {}, {}, {}};
     scan.rows.emplace();
     stream_->relation = scans_.Add(std::move(scan));

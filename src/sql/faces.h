@@ -9,6 +9,7 @@
 #include "client/connection.h"
 #include "lake/lake.h"
 #include "sql/dialect.h"
+#include "sql/moment.h"
 #include "sql/scans.h"
 #include "sql/session.h"
 
@@ -98,6 +99,10 @@ class Faces {
     std::string query;
   };
   Result<Union> UnionOf(const SharedTable& table);
+  /// Where reading each bucket begins; the whole table begins at its earliest offsets.
+  Result<std::map<model::TableBucket, int64_t>> StartOf(const client::Table& table,
+                                                        const std::vector<Progress>& all,
+                                                        const StartingPoint& start);
   Result<std::string> LogUnion(const SharedTable& table);
   Result<std::string> Stream(const SharedTable& table, const ReadOptions& options);
   Result<std::string> Keys(const SharedTable& table);
