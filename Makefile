@@ -4,7 +4,7 @@ BUILD = cmake --build --preset
 PYTHON = .deps/venv/bin/python
 PYTEST = $(PYTHON) -m pytest -q --no-header -p no:cacheprovider
 
-.PHONY: all setup release gcc asan tsan unit conformance races soak fuzz explore lint format test bench bench-upstream quickstart run clean
+.PHONY: all setup release gcc asan tsan unit conformance conformance-fast races soak fuzz explore lint format test bench bench-upstream quickstart run clean
 
 all: release
 
@@ -28,7 +28,14 @@ asan tsan: setup
 unit: release
 	@ctest --test-dir build/release --output-on-failure -j 2 --progress
 
+# What unmodified clients and readers say. The fast part is in `make test`; the whole runs every case with both lines of Flink.
+conformance-fast: release
+	@tools/setup_flink.sh 1.20
+	@$(PYTEST) tests/conformance -m 'not heavy'
+
 conformance: release
+	@tools/setup_flink.sh 1.20
+	@tools/setup_flink.sh 2.2
 	@$(PYTEST) tests/conformance
 
 # A server that watches its own threads, under unmodified clients and bad input.

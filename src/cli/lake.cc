@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/lake_service.h"
 #include "cli/result_printer.h"
+#include "cli/target.h"
 #include "sql/lexer.h"
 #include "sql/session.h"
 
@@ -102,7 +103,7 @@ int Verify(sql::Session& session, const std::string& table, sql::RowSink& printe
   KeptRows found;
   bool equal = false;
   for (int attempt = 0; attempt < kAttempts && !equal; ++attempt) {
-    const std::string query = "SELECT * FROM " + sql::QuoteName(table + "$lake$verify");
+    const std::string query = "SELECT * FROM " + QuotedTable(table, "$lake$verify");
     if (const int code = RunQuery(session, query, found); code != kDone) return code;
     equal = std::ranges::all_of(found.rows(),
                                 [](const auto& cells) { return cells.back().text == "true"; });
@@ -201,11 +202,10 @@ int RunLake(const std::vector<std::string>& words) {
   if (const int code = RunQuery(session, "USE " + sql::QuoteName(database), nothing); code != kDone)
     return code;
   if (name == "status") return Status(session, **printer);
-  const std::string quoted = sql::QuoteName(table);
   if (name == "enable" || name == "disable")
-    return Switch(session, quoted, name == "enable", nothing);
+    return Switch(session, QuotedTable(table), name == "enable", nothing);
   if (name == "verify") return Verify(session, table, **printer);
-  return RunQuery(session, "SELECT * FROM " + sql::QuoteName(table + "$lake$" + name), **printer);
+  return RunQuery(session, "SELECT * FROM " + QuotedTable(table, "$lake$" + name), **printer);
 }
 
 }  // namespace strom::cli

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/result_printer.h"
+#include "cli/target.h"
 #include "sql/lexer.h"
 #include "sql/session.h"
 
@@ -62,13 +63,6 @@ struct Shell {
   }
 };
 
-/// "db.table" or "table", quoted; `face` belongs to the table.
-std::string NameOf(const std::string& table, const char* face = "") {
-  const size_t dot = table.find('.');
-  if (dot == std::string::npos) return sql::QuoteName(table + face);
-  return sql::QuoteName(table.substr(0, dot)) + "." + sql::QuoteName(table.substr(dot + 1) + face);
-}
-
 /// ALTER TABLE statements: what is set, and what is taken away. Errors: kInvalidArgument.
 Result<std::vector<std::string>> Alterations(const std::vector<std::string>& words) {
   std::vector<std::string> set;
@@ -85,7 +79,7 @@ Result<std::vector<std::string>> Alterations(const std::vector<std::string>& wor
       set.push_back(key + " = " + sql::QuoteText(value));
     }
   }
-  const std::string alter = "ALTER TABLE " + NameOf(words[1]);
+  const std::string alter = "ALTER TABLE " + QuotedTable(words[1]);
   std::vector<std::string> statements;
   if (!set.empty()) statements.push_back(alter + " SET (" + Join(set, ", ") + ")");
   if (!reset.empty()) statements.push_back(alter + " RESET (" + Join(reset, ", ") + ")");
@@ -106,10 +100,10 @@ Result<std::vector<std::string>> TableStatements(const Arguments& arguments) {
   }
   if (verb == "alter" && words.size() >= 2) return Alterations(words);
   if (words.size() == 2) {
-    const std::string table = NameOf(words[1]);
+    const std::string table = QuotedTable(words[1]);
     if (verb == "describe") return Statements{"DESCRIBE " + table};
     if (verb == "ddl") return Statements{"SHOW CREATE TABLE " + table};
-    if (verb == "offsets") return Statements{"SELECT * FROM " + NameOf(words[1], "$offsets")};
+    if (verb == "offsets") return Statements{"SELECT * FROM " + QuotedTable(words[1], "$offsets")};
     if (verb == "partitions") return Statements{"SHOW PARTITIONS " + table};
     if (verb == "stats") return Statements{"SELECT count(*) AS row_count FROM " + table};
     if (verb == "profile") return Statements{"SUMMARIZE " + table};

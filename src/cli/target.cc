@@ -18,6 +18,12 @@ Result<Target> OpenTarget(const Arguments& arguments, const std::string& table) 
   return target;
 }
 
+std::string QuotedTable(const std::string& word, const std::string& face) {
+  const size_t dot = word.find('.');
+  if (dot == std::string::npos) return sql::QuoteName(word + face);
+  return sql::QuoteName(word.substr(0, dot)) + "." + sql::QuoteName(word.substr(dot + 1) + face);
+}
+
 Result<std::vector<std::string>> ColumnsIn(const Target& target, const std::string& list) {
   std::vector<std::string> names;
   for (const std::string& part : Split(list, ',')) {

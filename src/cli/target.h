@@ -23,6 +23,9 @@ struct Target {
 /// Of `--bootstrap`, `--database` and the name of a table. Errors: those of the server.
 Result<Target> OpenTarget(const Arguments& arguments, const std::string& table);
 
+/// A word that names a table, "db.table" or "table", for statements; `face` belongs to the table.
+std::string QuotedTable(const std::string& word, const std::string& face = "");
+
 /// The names in a list of the table's columns. Errors: kInvalidArgument.
 Result<std::vector<std::string>> ColumnsIn(const Target& target, const std::string& list);
 /// As a list in SQL.

@@ -102,7 +102,7 @@ def test_a_warehouse_that_fails_for_a_while_loses_nothing(tmp_path, lake_format)
     healed = until(lambda: (one := job(server, "t"))["failures"] == 0 and one, what="the failures are over")
     assert healed["failure"] is None and healed["last_rows"] > 0 and healed["last_bytes"] > 0
     for table in ("t", "k"):
-        assert all(row["equal"] for row in lake(server, "verify", table))
+        assert all(row["equal"] for row in lake(server, "verify", f"fluss.{table}"))
     assert lake(server, "why", "t")[0]["why"] == "the lake has all rows"
     assert server.stop() == 0
 

@@ -7,6 +7,8 @@ namespace strom::lake::iceberg {
 namespace {
 
 constexpr const char* kHint = "/metadata/version-hint.text";
+/// Hadoop's local file system keeps one beside each file of its own and checks what it reads by it.
+constexpr const char* kHintChecksum = "/metadata/.version-hint.text.crc";
 constexpr std::string_view kVersionEnd = ".metadata.json";
 
 /// The number in "v12.metadata.json"; 0 for other names.
@@ -74,6 +76,7 @@ class FolderVersions final : public TableVersions {
     if (!created) return Err(ErrorCode::kOutcomeUnknown, "{}", created.error().message);
     // Readers find the version without the hint, too.
     STROM_ASSIGN(const std::string dir, io::LocalPath(location_));
+    (void)files_.Remove(dir + kHintChecksum);
     (void)io::WriteFileAtomically(files_, dir + kHint, std::to_string(number));
     return {};
   }
