@@ -124,7 +124,7 @@ template <class Response>
 class Pipeline {
  public:
   Pipeline(const std::string& address, size_t most)
-      : connection_(Must(client::Connection::Open(address))), most_(most) {}
+      : connection_(Must(client::Connection::Open({address}))), most_(most) {}
 
   template <class Request>
   void Send(const Request& request) {
@@ -187,7 +187,7 @@ void Append(const std::vector<std::string>& args) {
   const int64_t batches = number(5);
   const int64_t spread = args.size() > 6 ? number(6) : 1;
   const double rate = args.size() > 7 ? static_cast<double>(number(7)) : 0;
-  const auto first = Must(client::Connection::Open(args[0]));
+  const auto first = Must(client::Connection::Open({args[0]}));
   const auto table = Must(first->GetTable(PathOf(args[1])));
   const SharedBytes batch = SharedBytes::Own(MakeBatch(*table, rows));
   const double begun = Seconds();
@@ -213,7 +213,7 @@ void Append(const std::vector<std::string>& args) {
 }
 
 void Fetch(const std::vector<std::string>& args) {
-  const auto connection = Must(client::Connection::Open(args[0]));
+  const auto connection = Must(client::Connection::Open({args[0]}));
   const auto table = Must(connection->GetTable(PathOf(args[1])));
   int64_t bytes = 0;
   const double begun = Seconds();
@@ -257,7 +257,7 @@ struct KeyTable {
 };
 
 KeyTable OpenKeys(const std::vector<std::string>& args) {
-  const auto connection = Must(client::Connection::Open(args[0]));
+  const auto connection = Must(client::Connection::Open({args[0]}));
   KeyTable keys{Must(connection->GetTable(PathOf(args[1]))), {}, {}, {}};
   const model::TableInfo& info = keys.table->info;
   keys.encoding = record::KvKeyEncoding(info.descriptor, info.options);
@@ -350,7 +350,7 @@ void Lookup(const std::vector<std::string>& args) {
 
 void Prefix(const std::vector<std::string>& args) {
   const KeyTable keys = OpenKeys(args);
-  const auto connection = Must(client::Connection::Open(args[0]));
+  const auto connection = Must(client::Connection::Open({args[0]}));
   std::mt19937_64 random(1);
   const auto groups = static_cast<uint64_t>(std::stoll(args[3]));
   int64_t rows = 0;
@@ -372,8 +372,8 @@ void Prefix(const std::vector<std::string>& args) {
 }
 
 void PingPong(const std::vector<std::string>& args) {
-  const auto writer = Must(client::Connection::Open(args[0]));
-  const auto reader = Must(client::Connection::Open(args[0]));
+  const auto writer = Must(client::Connection::Open({args[0]}));
+  const auto reader = Must(client::Connection::Open({args[0]}));
   const auto table = Must(writer->GetTable(PathOf(args[1])));
   int64_t offset =
       Must(client::ListOffsets(*writer, *table, client::OffsetKind::kLatest)).begin()->second;

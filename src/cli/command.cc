@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/text.h"
 
@@ -63,6 +64,16 @@ model::TablePath PathIn(const std::string& word, const std::string& database) {
   const size_t dot = word.find('.');
   return dot == std::string::npos ? model::TablePath{database, word}
                                   : model::TablePath{word.substr(0, dot), word.substr(dot + 1)};
+}
+
+client::Cluster ClusterIn(const Arguments& arguments) {
+  const auto from_environment = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  return {arguments.Get("--bootstrap", "127.0.0.1:9123"),
+          arguments.Get("--user", from_environment("STROM_USER")),
+          from_environment("STROM_PASSWORD")};
 }
 
 int Report(const Error& error) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "client/connection.h"
 #include "model/ids.h"
 
 namespace strom::cli {
@@ -43,6 +44,11 @@ class Arguments {
 /// What a word names: "db.table", or a table of `database`.
 model::TablePath PathIn(const std::string& word, const std::string& database);
 
+/// What `--bootstrap` and `--user` say, with the password in STROM_PASSWORD; STROM_USER stands in
+/// for
+/// `--user`.
+client::Cluster ClusterIn(const Arguments& arguments);
+
 /// Prints "error[NAME]: message" and returns the exit code that belongs to the error.
 int Report(const Error& error);
 
@@ -54,6 +60,8 @@ int RunRead(const std::vector<std::string>& words);
 int RunWrite(const std::vector<std::string>& words);
 int RunLookup(const std::vector<std::string>& words);
 int RunTable(const std::vector<std::string>& words);
+int RunAcl(const std::vector<std::string>& words);
+int RunUser(const std::vector<std::string>& words);
 int RunDb(const std::vector<std::string>& words);
 
 }  // namespace strom::cli

@@ -37,7 +37,7 @@ Working
   strom lake expire TABLE           snapshots that its options keep no longer, and files that
                                     killed writers left [--orphans-older-than 1d]
 
-  --bootstrap HOST:PORT, --database NAME, -o table|json|ndjson|csv
+  --bootstrap HOST:PORT, --user NAME, --database NAME, -o table|json|ndjson|csv
   --datalake.format F, --datalake.F.X VALUE    settings that enable and preflight try or set;
                                     options of the catalog for compact and expire
 )";
@@ -168,15 +168,15 @@ std::optional<int> RunService(const LakeVerb& verb, const std::string& name,
 int RunLake(const std::vector<std::string>& words) {
   const auto arguments = Arguments::Parse(
       words, {"--help", "-h", "--tables"},
-      {"--bootstrap", "--database", "-o", "--orphans-older-than", "--datalake."}, true);
+      {"--bootstrap", "--user", "--database", "-o", "--orphans-older-than", "--datalake."}, true);
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(kHelp, stdout);
     return kDone;
   }
   for (const auto& [key, value] : arguments->values()) {
-    const char* const known[] = {"--tables", "--bootstrap", "--database", "-o",
-                                 "--orphans-older-than"};
+    const char* const known[] = {"--tables",   "--bootstrap", "--user",
+                                 "--database", "-o",          "--orphans-older-than"};
     if (key.starts_with("--datalake.") || std::ranges::find(known, key) != std::end(known))
       continue;
     return Report(
@@ -188,14 +188,14 @@ int RunLake(const std::vector<std::string>& words) {
   const std::string table = arguments->rest().size() > 1 ? arguments->rest()[1] : "";
   auto printer = MakePrinter(arguments->Get("-o", "table"), stdout);
   if (!printer) return Report(printer.error());
-  const std::string bootstrap = arguments->Get("--bootstrap", "127.0.0.1:9123");
+  const client::Cluster cluster = ClusterIn(*arguments);
   const std::string database = arguments->Get("--database", "fluss");
-  const auto connection = client::Connection::Open(bootstrap);
+  const auto connection = client::Connection::Open(cluster);
   if (!connection) return Report(connection.error());
   const LakeVerb service{**connection, *arguments, database, **printer};
   if (const auto code = RunService(service, name, table)) return *code;
 
-  auto opened = sql::Session::Open(bootstrap);
+  auto opened = sql::Session::Open(cluster);
   if (!opened) return Report(opened.error());
   sql::Session& session = **opened;
   KeptRows nothing;

@@ -77,7 +77,7 @@ class KeptSum final : public sql::RowSink {
 /// Of the newest moment: rows that the lake lacks.
 Result<int64_t> RowsBehind(const LakeVerb& verb, const model::TablePath& path) {
   KeptSum sum;
-  STROM_ASSIGN(const auto session, sql::Session::Open(verb.connection.bootstrap()));
+  STROM_ASSIGN(const auto session, sql::Session::Open(verb.connection.cluster()));
   STROM_TRY(session->Run("SELECT coalesce(sum(rows_behind), 0)::BIGINT FROM " +
                              sql::QuoteName(path.database) + "." +
                              sql::QuoteName(path.table + "$lake$lag"),

@@ -13,7 +13,7 @@ constexpr const char* kLookupHelp = R"(strom lookup: the row with a key
 
   strom lookup TABLE VALUE...          the values of the primary key, in its order
   strom lookup TABLE --prefix VALUE... rows whose key begins with these values
-  --bootstrap HOST:PORT, --database NAME, -o table|json|ndjson|csv
+  --bootstrap HOST:PORT, --user NAME, --database NAME, -o table|json|ndjson|csv
   Exit code 3: there is no such row.
 )";
 
@@ -38,8 +38,8 @@ class Counted final : public sql::RowSink {
 }  // namespace
 
 int RunLookup(const std::vector<std::string>& words) {
-  const auto arguments =
-      Arguments::Parse(words, {"--help", "-h", "--prefix"}, {"--bootstrap", "--database", "-o"});
+  const auto arguments = Arguments::Parse(words, {"--help", "-h", "--prefix"},
+                                          {"--bootstrap", "--user", "--database", "-o"});
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(kLookupHelp, stdout);

@@ -24,6 +24,8 @@ constexpr Verb kVerbs[] = {
     {"lookup", strom::cli::RunLookup, "the row with a key"},
     {"table", strom::cli::RunTable, "list, make, describe, alter, drop, profile tables"},
     {"db", strom::cli::RunDb, "list, make, drop databases"},
+    {"acl", strom::cli::RunAcl, "who may do what: rights and roles"},
+    {"user", strom::cli::RunUser, "who can log in"},
     {"lake", strom::cli::RunLake, "what the lake has of tables; its switches and its service"},
     {"tier", strom::cli::RunTier, "run a stateless tiering worker beside a server"},
 };

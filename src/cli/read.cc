@@ -19,7 +19,7 @@ constexpr const char* kReadHelp = R"(strom read: the rows of a table, or its cha
                               1970, or 'YYYY-MM-DD hh:mm:ss' UTC)
   --changelog, --binlog       what happened to the rows, one row a change
   --columns A,B  --where CONDITION  --limit N
-  --bootstrap HOST:PORT, --database NAME, -o table|json|ndjson|csv (ndjson)
+  --bootstrap HOST:PORT, --user NAME, --database NAME, -o table|json|ndjson|csv (ndjson)
 )";
 
 Result<std::string> ReadQuery(const Target& target, const Arguments& arguments) {
@@ -54,7 +54,7 @@ Result<std::string> ReadQuery(const Target& target, const Arguments& arguments) 
 int RunRead(const std::vector<std::string>& words) {
   const auto arguments = Arguments::Parse(
       words, {"--help", "-h", "-f", "--follow", "--changelog", "--binlog"},
-      {"--bootstrap", "--database", "-o", "--from", "--columns", "--where", "--limit"});
+      {"--bootstrap", "--user", "--database", "-o", "--from", "--columns", "--where", "--limit"});
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(kReadHelp, stdout);

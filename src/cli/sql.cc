@@ -29,7 +29,7 @@ Statements about tables are spelled as in Flink; the rest is DuckDB's SQL.
 
 int RunSql(const std::vector<std::string>& words) {
   const auto arguments =
-      Arguments::Parse(words, {"--help", "-h"}, {"--bootstrap", "-c", "-f", "-o"});
+      Arguments::Parse(words, {"--help", "-h"}, {"--bootstrap", "--user", "-c", "-f", "-o"});
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(kHelp, stdout);
@@ -41,7 +41,7 @@ int RunSql(const std::vector<std::string>& words) {
   }
   auto printer = MakePrinter(arguments->Get("-o", "table"), stdout);
   if (!printer) return Report(printer.error());
-  auto session = sql::Session::Open(arguments->Get("--bootstrap", "127.0.0.1:9123"));
+  auto session = sql::Session::Open(ClusterIn(*arguments));
   if (!session) return Report(session.error());
   const InterruptGuard guard(**session);
 

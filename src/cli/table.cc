@@ -23,7 +23,7 @@ constexpr const char* kTableHelp = R"(strom table: tables and their parts
   strom table stats TABLE              number of rows
   strom table profile TABLE            per column: types, extremes, distinct values, nulls
 
-  --bootstrap HOST:PORT, --database NAME, -o table|json|ndjson|csv
+  --bootstrap HOST:PORT, --user NAME, --database NAME, -o table|json|ndjson|csv
 )";
 constexpr const char* kDbHelp = R"(strom db: databases
 
@@ -47,7 +47,7 @@ struct Shell {
   static Result<Shell> Open(const Arguments& arguments) {
     Shell shell;
     STROM_ASSIGN(shell.printer, MakePrinter(arguments.Get("-o", "table"), stdout));
-    STROM_ASSIGN(shell.session, sql::Session::Open(arguments.Get("--bootstrap", "127.0.0.1:9123")));
+    STROM_ASSIGN(shell.session, sql::Session::Open(ClusterIn(arguments)));
     if (arguments.Has("--database")) {
       STROM_TRY(
           shell.session->Run("USE " + sql::QuoteName(arguments.Get("--database")), *shell.printer));
@@ -143,7 +143,8 @@ Result<std::vector<std::string>> DatabaseStatements(const Arguments& arguments) 
 int RunStatements(const std::vector<std::string>& words, const std::vector<std::string>& flags,
                   const char* help,
                   Result<std::vector<std::string>> (*statements)(const Arguments& arguments)) {
-  const auto arguments = Arguments::Parse(words, flags, {"--bootstrap", "--database", "-o"});
+  const auto arguments =
+      Arguments::Parse(words, flags, {"--bootstrap", "--user", "--database", "-o"});
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(help, stdout);

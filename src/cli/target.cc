@@ -9,10 +9,10 @@ namespace strom::cli {
 
 Result<Target> OpenTarget(const Arguments& arguments, const std::string& table) {
   const model::TablePath path = PathIn(table, arguments.Get("--database", "fluss"));
-  const std::string bootstrap = arguments.Get("--bootstrap", "127.0.0.1:9123");
+  const client::Cluster cluster = ClusterIn(arguments);
   Target target;
-  STROM_ASSIGN(target.connection, client::Connection::Open(bootstrap));
-  STROM_ASSIGN(target.session, sql::Session::Open(bootstrap));
+  STROM_ASSIGN(target.connection, client::Connection::Open(cluster));
+  STROM_ASSIGN(target.session, sql::Session::Open(cluster));
   STROM_ASSIGN(target.table, target.connection->GetTable(path));
   target.name = sql::QuoteName(path.database) + "." + sql::QuoteName(path.table);
   return target;

@@ -13,6 +13,7 @@ constexpr const char* kHelp = R"(strom tier: a stateless tiering worker
 
   strom tier --fluss.bootstrap.servers HOST:PORT [--datalake.format paimon|iceberg]
              [--datalake.paimon.metastore filesystem] [--datalake.paimon.warehouse PATH]
+             [--fluss.client.security.sasl.username U --fluss.client.security.sasl.password P]
 
 Moves rows of lake tables into the lake until it is stopped. Options of the lake
 catalog are taken from the server; those given here go before them.
@@ -30,8 +31,10 @@ int RunTier(const std::vector<std::string>& words) {
   }
   tiering::TieringWorker::Options options;
   options.name = ProcessName();
-  options.bootstrap = arguments->Get("--fluss.bootstrap.servers");
-  if (options.bootstrap.empty()) {
+  const std::string sasl = "--fluss.client.security.sasl.";  // as Fluss clients are told
+  options.cluster = {arguments->Get("--fluss.bootstrap.servers"), arguments->Get(sasl + "username"),
+                     arguments->Get(sasl + "password")};
+  if (options.cluster.bootstrap.empty()) {
     return Report(Error{ErrorCode::kInvalidArgument,
                         "--fluss.bootstrap.servers HOST:PORT is missing; see strom tier --help"});
   }
@@ -50,6 +53,11 @@ int RunTier(const std::vector<std::string>& words) {
       return Report(
           Error{ErrorCode::kInvalidArgument, "unknown option " + key + "; see strom tier --help"});
     }
+  }
+  if (options.cluster.user.empty()) {
+    const client::Cluster environment = ClusterIn(*arguments);
+    options.cluster.user = environment.user;
+    options.cluster.password = environment.password;
   }
   const StopSignals signals;
   tiering::TieringWorker worker(std::move(options));

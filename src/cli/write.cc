@@ -26,7 +26,7 @@ constexpr const char* kWriteHelp =
   --partial A,B               only these columns, the primary key among them: the others keep
                               their values
   --delete                    the rows are keys that go
-  --bootstrap HOST:PORT, --database NAME
+  --bootstrap HOST:PORT, --user NAME, --database NAME
 )";
 
 /// Keeps the first column of a result.
@@ -234,8 +234,9 @@ class Progress {
 }  // namespace
 
 int RunWrite(const std::vector<std::string>& words) {
-  const auto arguments = Arguments::Parse(words, {"--help", "-h", "--delete", "--upsert"},
-                                          {"--bootstrap", "--database", "--format", "--partial"});
+  const auto arguments =
+      Arguments::Parse(words, {"--help", "-h", "--delete", "--upsert"},
+                       {"--bootstrap", "--user", "--database", "--format", "--partial"});
   if (!arguments) return Report(arguments.error());
   if (arguments->Has("--help") || arguments->Has("-h")) {
     std::fputs(kWriteHelp, stdout);

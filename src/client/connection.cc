@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "model/duration.h"
 #include "model/partition.h"
+#include "security/sasl.h"
 
 namespace strom::client {
 
@@ -12,9 +13,8 @@ std::string Table::PartitionName(const model::TableBucket& bucket) const {
   return named == partitions.end() ? std::string() : named->first;
 }
 
-Result<std::unique_ptr<Connection>> Connection::Open(const std::string& bootstrap,
-                                                     Options options) {
-  std::unique_ptr<Connection> connection(new Connection(bootstrap, options));
+Result<std::unique_ptr<Connection>> Connection::Open(const Cluster& cluster, Options options) {
+  std::unique_ptr<Connection> connection(new Connection(cluster, options));
   STROM_TRY(connection->Ready());
   return connection;
 }
@@ -22,7 +22,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& bootstra
 Result<net::Channel*> Connection::Ready() {
   if (channel_ && !channel_->broken()) return channel_.get();
   Error last{ErrorCode::kInvalidArgument, "no server address is given"};
-  for (const std::string& part : Split(bootstrap_, ',')) {
+  for (const std::string& part : Split(cluster_.bootstrap, ',')) {
     const std::string address(Trim(part));
     const size_t colon = address.rfind(':');
     if (colon == std::string::npos)
@@ -37,6 +37,16 @@ Result<net::Channel*> Connection::Ready() {
     }
     channel_ = std::move(*channel);
     STROM_TRY(Call(wire::ApiVersionsRequest{"strom", "1"}));
+    if (!cluster_.user.empty()) {
+      wire::AuthenticateRequest proof;
+      proof.protocol = "PLAIN";
+      proof.token = SharedBytes::Own(security::PlainToken(cluster_.user, cluster_.password));
+      const auto proven = Call(proof);
+      if (!proven) {
+        channel_.reset();
+        return std::unexpected(proven.error());
+      }
+    }
     return channel_.get();
   }
   return std::unexpected(last);

@@ -26,6 +26,13 @@ struct Table {
   std::string PartitionName(const model::TableBucket& bucket) const;
 };
 
+/// A cluster and as whom to come there.
+struct Cluster {
+  std::string bootstrap;  // "host:port", several separated by commas
+  std::string user{};     // empty: nobody in particular
+  std::string password{};
+};
+
 /// A connection to a cluster: blocking calls, channels to servers opened at first use. One owner at
 /// a time; a thread that works beside others opens its own.
 class Connection {
@@ -34,13 +41,13 @@ class Connection {
     int64_t timeout_ms = 60'000;
   };
 
-  /// `bootstrap`: "host:port", several separated by commas. Errors: kNetwork, kInvalidArgument.
-  static Result<std::unique_ptr<Connection>> Open(const std::string& bootstrap, Options options);
-  static Result<std::unique_ptr<Connection>> Open(const std::string& bootstrap) {
-    return Open(bootstrap, Options());
+  /// Errors: kNetwork, kInvalidArgument, kAuthenticate.
+  static Result<std::unique_ptr<Connection>> Open(const Cluster& cluster, Options options);
+  static Result<std::unique_ptr<Connection>> Open(const Cluster& cluster) {
+    return Open(cluster, Options());
   }
 
-  const std::string& bootstrap() const { return bootstrap_; }
+  const Cluster& cluster() const { return cluster_; }
 
   /// Calls the server (of a single node: the only one there is). Errors: those of the request,
   /// kNetwork, kRequestTimeOut.
@@ -70,12 +77,11 @@ class Connection {
   Result<std::shared_ptr<const model::Schema>> GetSchema(const Table& table, int32_t schema_id);
 
  private:
-  Connection(std::string bootstrap, Options options)
-      : bootstrap_(std::move(bootstrap)), options_(options) {}
+  Connection(Cluster cluster, Options options) : cluster_(std::move(cluster)), options_(options) {}
   Result<net::Channel*> Ready();
   static Status CheckFrame(const net::ResponseFrame& frame);
 
-  const std::string bootstrap_;
+  const Cluster cluster_;
   const Options options_;
   std::unique_ptr<net::Channel> channel_;
   std::map<std::pair<model::TableId, int32_t>, std::shared_ptr<const model::Schema>> schemas_;

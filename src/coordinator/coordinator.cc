@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "model/duration.h"
 #include "model/partition.h"
+#include "security/sasl.h"
 
 namespace strom::coordinator {
 namespace {
@@ -33,14 +34,34 @@ Status SetBool(const Coordinator::Settings& settings, const char* key, bool& out
 }
 
 /// Keys that AlterClusterConfigs may change while the cluster runs.
+constexpr const char* kUsers = "security.sasl.plain.credentials";
+
 bool IsDynamic(const std::string& key) {
-  return key.starts_with("datalake.");
+  return key.starts_with("datalake.") || key == kUsers;
+}
+
+/// The users after some were added, replaced or taken away.
+Result<std::string> ChangeUsers(const std::optional<std::string>& before, const std::string& named,
+                                bool take_away) {
+  STROM_ASSIGN(security::Passwords users, security::PasswordsInList(before.value_or("")));
+  if (take_away) {
+    for (const std::string& part : Split(named, ',')) {
+      const std::string user(Trim(part.substr(0, part.find(':'))));
+      if (users.erase(user) == 0)
+        return Err(ErrorCode::kInvalidConfig, "{}: there is no user '{}'", kUsers, user);
+    }
+  } else {
+    STROM_ASSIGN(const security::Passwords added, security::PasswordsInList(named));
+    for (const auto& [user, password] : added) users[user] = password;
+  }
+  return security::ToList(users);
 }
 
 bool IsSecret(const std::string& key) {
   const std::string lower = ToLower(key);
   return lower.find("password") != std::string::npos || lower.find("secret") != std::string::npos ||
-         lower.find("token") != std::string::npos || lower.find("credentials") != std::string::npos;
+         lower.find("token") != std::string::npos ||
+         lower.find("credentials") != std::string::npos || lower.find("jaas") != std::string::npos;
 }
 
 }  // namespace
@@ -461,7 +482,16 @@ Result<Coordinator::ConfigPlan> Coordinator::PlanConfigs(
                  "'{}' cannot be changed while the cluster runs; set it in server.yaml",
                  change.key);
     }
-    if (change.op == ConfigOp::kAppend || change.op == ConfigOp::kSubtract) {
+    const bool in_list = change.op == ConfigOp::kAppend || change.op == ConfigOp::kSubtract;
+    if (in_list && change.key == kUsers) {
+      const Settings now = Effective(plan.next);
+      const auto before = now.find(kUsers);
+      STROM_ASSIGN(plan.next[kUsers],
+                   ChangeUsers(before == now.end() ? std::nullopt : std::optional(before->second),
+                               change.value.value_or(""), change.op == ConfigOp::kSubtract));
+      continue;
+    }
+    if (in_list) {
       return Err(ErrorCode::kInvalidConfig, "'{}' is no list: it can be set or deleted",
                  change.key);
     }
@@ -472,10 +502,15 @@ Result<Coordinator::ConfigPlan> Coordinator::PlanConfigs(
     }
   }
   plan.effective = Effective(plan.next);
+  if (const auto users = plan.effective.find(kUsers); users != plan.effective.end())
+    STROM_TRY(security::PasswordsInList(users->second));
   STROM_TRY(LoadRules(plan.effective, plan.rules));
   STROM_TRY(CheckLakeInUse(plan.rules));
+  const auto of_lake = [](const ConfigChange& change) {
+    return change.key.starts_with("datalake.");
+  };
   plan.switches_lake =
-      plan.rules.lake_enabled &&
+      plan.rules.lake_enabled && std::ranges::any_of(changes, of_lake) &&
       (!rules_.lake_enabled || plan.effective != Effective(catalog_.dynamic_config()));
   return plan;
 }

@@ -104,6 +104,7 @@ class Coordinator {
     bool dynamic = false;
   };
   std::vector<ConfigEntry> DescribeConfigs() const;
+  /// Append and subtract are for users alone: they add or replace, or take away, the users named.
   enum class ConfigOp { kSet = 0, kDelete = 1, kAppend = 2, kSubtract = 3 };
   struct ConfigChange {
     std::string key;
@@ -124,6 +125,11 @@ class Coordinator {
   Status CommitConfigs(ConfigPlan plan);
   /// What would be in force if `changed` were set.
   Settings EffectiveSettings(const Settings& changed) const;
+
+  // Access rights. Errors: kInvalidArgument.
+  Status PutAcls(const security::Resource& resource, const std::set<security::AclEntry>& entries) {
+    return catalog_.PutAcls(resource, entries);
+  }
 
   /// The first of `count` writer ids.
   Result<int64_t> TakeWriterIds(int64_t count) { return catalog_.TakeWriterIds(count); }

@@ -40,6 +40,14 @@ Status SnapshotLeases::Drop(const std::string& id) {
   return {};
 }
 
+std::set<model::TableId> SnapshotLeases::TablesOf(const std::string& id) const {
+  std::set<model::TableId> tables;
+  if (const auto lease = leases_.find(id); lease != leases_.end()) {
+    for (const auto& [bucket, snapshot] : lease->second.snapshots) tables.insert(bucket.table_id);
+  }
+  return tables;
+}
+
 bool SnapshotLeases::IsLeased(const model::TableBucket& bucket, int64_t snapshot_id,
                               Millis now) const {
   return std::ranges::any_of(leases_, [&](const auto& one) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class SnapshotLeases {
   Status Release(const std::string& id, const std::vector<model::TableBucket>& buckets);
   Status Drop(const std::string& id);
 
+  /// The tables of which a lease holds snapshots.
+  std::set<model::TableId> TablesOf(const std::string& id) const;
   bool IsLeased(const model::TableBucket& bucket, int64_t snapshot_id, Millis now) const;
 
  private:

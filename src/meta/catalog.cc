@@ -95,6 +95,7 @@ Status Catalog::Load() {
       STROM_TRY(LoadTable({name, table}, *view));
     }
   }
+  STROM_TRY(LoadAcls(*view));
   if (const auto node = tree_.Get(paths::kDynamicConfig)) {
     STROM_ASSIGN(const Json json, ParseJson(node->data, "cluster config"));
     if (const auto configs = json.find("configs"); configs != json.end()) {
@@ -102,6 +103,39 @@ Status Catalog::Load() {
         dynamic_[key] = value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
       }
     }
+  }
+  view_ = std::move(view);
+  return {};
+}
+
+Status Catalog::LoadAcls(ClusterView& view) const {
+  for (const std::string& type : tree_.Children(paths::kAcls)) {
+    for (const std::string& name : tree_.Children(std::string(paths::kAcls) + "/" + type)) {
+      const auto node = tree_.Get(paths::Acls(type, name));
+      if (!node) continue;
+      const auto known = security::ResourceTypeNamed(type);
+      if (!known) return Err(ErrorCode::kCorrupt, "access rights on {} {}", type, name);
+      auto entries = security::AclsFromJson(node->data);
+      if (!entries) return std::unexpected(entries.error().In(type + " " + name));
+      view.acls[{*known, name}] = std::move(*entries);
+    }
+  }
+  return {};
+}
+
+Status Catalog::PutAcls(const security::Resource& resource,
+                        const std::set<security::AclEntry>& entries) {
+  if (resource.name.empty() || resource.name.find('/') != std::string::npos ||
+      resource.name == "." || resource.name == "..")
+    return Err(ErrorCode::kInvalidArgument, "'{}' cannot name a resource", resource.name);
+  const std::string path = paths::Acls(NameOf(resource.type), resource.name);
+  auto view = std::make_shared<ClusterView>(*view_);
+  if (!entries.empty()) {
+    STROM_TRY(tree_.Put(path, security::AclsToJson(entries)));
+    view->acls[resource] = entries;
+  } else if (tree_.Get(path)) {
+    STROM_TRY(tree_.Commit({Change::Delete(path)}));
+    view->acls.erase(resource);
   }
   view_ = std::move(view);
   return {};

@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,10 @@ class Catalog {
   bool IsTieringPaused(model::TableId table_id) const;
   Status SetTieringPaused(model::TableId table_id, bool paused);
 
+  /// The rights on a resource, instead of those before. Errors: kInvalidArgument for a name that
+  /// cannot name a node.
+  Status PutAcls(const security::Resource& resource, const std::set<security::AclEntry>& entries);
+
   /// The first of `count` writer ids that nobody else gets.
   Result<int64_t> TakeWriterIds(int64_t count);
   /// The value of an auto-increment column's counter before it grows by `count`.
@@ -80,6 +85,7 @@ class Catalog {
       : tree_(tree), files_(files), server_id_(server_id) {}
   Status Load();
   Status LoadTable(const model::TablePath& path, ClusterView& view);
+  Status LoadAcls(ClusterView& view) const;
   Status LoadLake(const TableEntry& table, ClusterView& view);
   void PutTable(std::shared_ptr<const TableEntry> table, ClusterView& view) const;
   std::string AssignmentJson(int32_t buckets, std::optional<model::TableId> of_table) const;

@@ -13,6 +13,12 @@ inline constexpr const char* kWriterCounter = "/metadata/writer_id";
 inline constexpr const char* kDynamicConfig = "/config/server/global";
 inline constexpr const char* kSnapshotLeases = "/leases/kv_snapshot";
 
+/// The access rights on a resource, by the name of its type.
+inline constexpr const char* kAcls = "/fluss-acls";
+
+inline std::string Acls(const std::string& type, const std::string& resource) {
+  return std::string(kAcls) + "/" + type + "/" + resource;
+}
 inline std::string Database(const std::string& name) {
   return std::string(kDatabases) + "/" + name;
 }

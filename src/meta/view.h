@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/table.h"
+#include "security/acl.h"
 
 namespace strom::meta {
 
@@ -50,6 +51,7 @@ struct ClusterView {
   };
   std::unordered_map<model::PartitionId, PartitionRef> partitions;
   std::unordered_map<model::TableId, std::shared_ptr<const LakeState>> lakes;
+  security::AclRules acls;
 
   const TableEntry* Find(const model::TablePath& path) const {
     const auto it = tables.find(path);

@@ -59,6 +59,11 @@ class TcpConnection final : public Connection {
     out_.clear();
   }
 
+  void CloseAfterSend() override {
+    close_after_send_ = true;
+    if (!writing_ && out_.empty()) Close();
+  }
+
  private:
   std::shared_ptr<TcpConnection> Self() {
     return std::static_pointer_cast<TcpConnection>(shared_from_this());
@@ -106,7 +111,7 @@ class TcpConnection final : public Connection {
     active_ = true;
     end_ += got;
     corked_ = true;
-    while (!closed_) {
+    while (!closed_ && !close_after_send_) {
       const ByteView bytes(buffer_.get() + begin_, end_ - begin_);
       const auto size = FrameSize(bytes, kRequestHeaderBytes, options().max_frame_bytes);
       if (!size) {

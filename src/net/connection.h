@@ -33,6 +33,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// handed over wants one answer.
   void Send(std::vector<SharedBytes> frame);
   virtual void Close() = 0;
+  /// Reads no more, and closes when what was given until then has left. On its loop.
+  virtual void CloseAfterSend() = 0;
+  /// What the owner of the frames keeps with the connection. On its loop.
+  struct Companion {
+    virtual ~Companion() = default;
+  };
+  void set_companion(std::unique_ptr<Companion> companion) { companion_ = std::move(companion); }
+  Companion* companion() const { return companion_.get(); }
   runtime::Loop& loop() { return loop_; }
   const Options& options() const { return options_; }
   const std::string& peer() const { return peer_; }
@@ -46,6 +54,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   runtime::Loop& loop_;
   const Options options_;
   const std::string peer_;
+  std::unique_ptr<Companion> companion_;
 };
 
 /// Accepts connections at one address and deals them out to the shards in turn.

@@ -101,7 +101,7 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   p.server =
       std::make_unique<server::Server>(p.shards, *p.replicas, *p.meta, p.clock, p.settings.server);
   const auto view = p.coordinator->view();
-  p.server->PublishSettings(p.coordinator->EffectiveSettings());
+  STROM_TRY(p.server->PublishSettings(p.coordinator->EffectiveSettings()));
   p.coordinator_loop.Start();  // replicas ask it while they open
   if (const Status started = p.replicas->Start(view); !started) {
     p.coordinator_loop.Stop();
@@ -113,10 +113,11 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   if (p.settings.tiering) {
     const server::Endpoint& bound = p.settings.server.bind.front();
     const std::string host = bound.host == "0.0.0.0" ? "127.0.0.1" : bound.host;
-    p.tiering = std::make_unique<tiering::TieringWorker>(
-        tiering::TieringWorker::Options{fmt::format("{}:{}", host, p.server->BoundPort(0)),
-                                        fmt::format("server {}", p.settings.server.server_id),
-                                        {}});
+    p.tiering = std::make_unique<tiering::TieringWorker>(tiering::TieringWorker::Options{
+        {fmt::format("{}:{}", host, p.server->BoundPort(0)), server::Access::kOwnUser,
+         p.server->access().own_password()},
+        fmt::format("server {}", p.settings.server.server_id),
+        {}});
     p.tiering->Start();
   }
   p.open = true;

@@ -13,12 +13,13 @@
 namespace strom::node {
 namespace {
 
+constexpr const char* kSaslOfListener = "security.sasl.listener.name.";
 constexpr int64_t kLeastKvMemory = 16 << 20;
 constexpr const char* kDefaultListener = "FLUSS://127.0.0.1:9123";
 
 Status CheckKey(const std::string& key, std::vector<std::string>& notes) {
-  for (const char* prefix :
-       {"datalake.paimon.", "datalake.iceberg.", "datalake.lance.", "datalake.hudi."}) {
+  for (const char* prefix : {"datalake.paimon.", "datalake.iceberg.", "datalake.lance.",
+                             "datalake.hudi.", kSaslOfListener}) {
     if (key.starts_with(prefix)) return {};
   }
   std::vector<std::string> names;
@@ -88,6 +89,74 @@ class Values {
  private:
   const std::map<std::string, std::string>& values_;
 };
+
+/// Who may come in where: listeners, users, rights.
+Result<server::Access::Options> AccessIn(const std::map<std::string, std::string>& given,
+                                         const Values& values,
+                                         const std::vector<server::Endpoint>& listeners) {
+  server::Access::Options access;
+  const auto is_listener = [&](const std::string& name) {
+    return std::ranges::find(listeners, name, &server::Endpoint::name) != listeners.end();
+  };
+  STROM_TRY(values.Read("authorizer.enabled", model::ParseBool,
+                        [&](bool on) { access.authorizer.enabled = on; }));
+  if (const std::string type = values.Text("authorizer.type", "default"); type != "default") {
+    return Err(ErrorCode::kInvalidConfig, "authorizer.type: '{}' is not supported; use default",
+               type);
+  }
+  STROM_TRY(values.Read("super.users", security::SuperUsersIn,
+                        [&](auto users) { access.authorizer.super_users = std::move(users); }));
+  STROM_TRY(values.Read("security.acl.principal.ignore-case", model::ParseBool,
+                        [&](bool on) { access.authorizer.ignore_case = on; }));
+  access.internal_listener = values.Text("internal.listener.name", "");
+  if (!access.internal_listener.empty() && !is_listener(access.internal_listener)) {
+    return Err(ErrorCode::kInvalidConfig, "internal.listener.name: no listener '{}' is bound",
+               access.internal_listener);
+  }
+  for (const std::string& part : Split(values.Text("security.protocol.map", ""), ',')) {
+    const std::string item(Trim(part));
+    if (item.empty()) continue;
+    const size_t colon = item.find(':');
+    const std::string name = item.substr(0, colon);
+    const std::string protocol =
+        colon == std::string::npos ? "" : ToUpper(std::string(Trim(item.substr(colon + 1))));
+    if (!is_listener(name) || (protocol != "PLAINTEXT" && protocol != "SASL")) {
+      return Err(ErrorCode::kInvalidConfig,
+                 "security.protocol.map: '{}' is not LISTENER:PLAINTEXT or LISTENER:SASL of a "
+                 "bound listener",
+                 item);
+    }
+    access.protocols[name] =
+        protocol == "SASL" ? server::Access::Protocol::kSasl : server::Access::Protocol::kPlaintext;
+  }
+  for (const std::string& part :
+       Split(values.Text("security.sasl.enabled.mechanisms", "PLAIN"), ',')) {
+    if (ToUpper(std::string(Trim(part))) != "PLAIN") {
+      return Err(ErrorCode::kInvalidConfig,
+                 "security.sasl.enabled.mechanisms: '{}' is not supported; use PLAIN", part);
+    }
+  }
+  constexpr const char* kJaas = ".plain.jaas.config";
+  for (const server::Endpoint& listener : listeners) {
+    const std::string own = kSaslOfListener + listener.name + kJaas;
+    const std::string key = given.contains(own) ? own : "security.sasl.plain.jaas.config";
+    STROM_TRY(values.Read(key.c_str(), security::PasswordsInJaas,
+                          [&](auto users) { access.users[listener.name] = std::move(users); }));
+  }
+  for (const auto& [key, value] : given) {
+    if (!key.starts_with(kSaslOfListener)) continue;
+    const std::string rest = key.substr(std::string_view(kSaslOfListener).size());
+    const std::string name =
+        rest.ends_with(kJaas) ? rest.substr(0, rest.size() - std::string_view(kJaas).size()) : "";
+    if (!is_listener(name)) {
+      return Err(ErrorCode::kInvalidConfig,
+                 "'{}' is no setting of a bound listener; write {}LISTENER{}", key, kSaslOfListener,
+                 kJaas);
+    }
+  }
+  STROM_TRY(values.Read("security.sasl.plain.credentials", security::PasswordsInList, [](auto) {}));
+  return access;
+}
 
 }  // namespace
 
@@ -193,6 +262,7 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
   if (const std::string advertised = values.Text("advertised.listeners", ""); !advertised.empty()) {
     STROM_ASSIGN(server.advertised, ParseEndpoints(advertised));
   }
+  STROM_ASSIGN(server.access, AccessIn(settings.values, values, server.bind));
   // Places of the lake are the same for every process, wherever it runs.
   settings.default_warehouse = settings.data_dir + "/lake";
   for (const auto& [scope, kind] :

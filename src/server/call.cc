@@ -17,6 +17,12 @@ int32_t WireCode(ErrorCode code) {
   }
 }
 
+void Call::FailAndClose(const Error& error) {
+  const std::shared_ptr<net::Connection> connection = connection_;
+  Fail(error);
+  connection->CloseAfterSend();
+}
+
 void Call::Fail(const Error& error) {
   wire::ErrorResponse response;
   response.error_code = WireCode(error.code);

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "net/connection.h"
+#include "server/access.h"
 #include "wire/api_keys.h"
 #include "wire/codec.h"
 #include "wire/messages.h"
@@ -27,6 +28,8 @@ class Call {
   wire::ApiKey api() const { return static_cast<wire::ApiKey>(frame_.header.api_key); }
   const net::RequestHeader& header() const { return frame_.header; }
   const net::Connection& connection() const { return *connection_; }
+  /// Who sent it; on the connection's loop.
+  Session& session() const { return static_cast<Session&>(*connection_->companion()); }
   runtime::Loop& loop() const { return connection_->loop(); }
 
   /// Errors: kCorruptMessage.
@@ -41,6 +44,8 @@ class Call {
     Send(net::ResponseType::kSuccess, wire::Encode(*response));
   }
   void Fail(const Error& error);
+  /// Also ends the connection; on its loop.
+  void FailAndClose(const Error& error);
 
  private:
   void Send(net::ResponseType type, std::vector<SharedBytes> body) {

@@ -26,6 +26,14 @@ Status Server::Start() {
   return {};
 }
 
+Status Server::PublishSettings(coordinator::Coordinator::Settings settings) {
+  const auto users = settings.find("security.sasl.plain.credentials");
+  STROM_TRY(access_.SetUsers(users == settings.end() ? "" : users->second));
+  const std::lock_guard lock(settings_mutex_);
+  settings_ = std::move(settings);
+  return {};
+}
+
 void Server::Close() {
   for (auto& listener : listeners_) listener->Close();
 }
@@ -42,6 +50,8 @@ void Server::Dispatch(const std::shared_ptr<net::Connection>& connection, net::R
   const Api* api = FindApi(frame.header.api_key);
   const int16_t key = frame.header.api_key;
   const int16_t version = frame.header.version;
+  if (connection->companion() == nullptr)
+    connection->set_companion(access_.NewSession(*connection));
   Call call(connection, std::move(frame));
   if (api == nullptr) {
     return call.Fail(Error{ErrorCode::kUnsupportedVersion,
@@ -53,6 +63,14 @@ void Server::Dispatch(const std::shared_ptr<net::Connection>& connection, net::R
         Error{ErrorCode::kUnsupportedVersion,
               fmt::format("{} has versions {} to {}, {} was sent", wire::NameOf(api->key),
                           api->min_version, api->max_version, version)});
+  }
+  const bool first_words =
+      api->key == wire::ApiKey::kApiVersions || api->key == wire::ApiKey::kAuthenticate;
+  if (!first_words && !call.session().authenticated) {
+    return call.FailAndClose(
+        Error{ErrorCode::kAuthenticate,
+              fmt::format("listener {} wants a user and a password (SASL with PLAIN) before {}",
+                          connection->options().listener, wire::NameOf(api->key))});
   }
   api->handle(*this, std::move(call));
 }

@@ -10,6 +10,7 @@
 #include "net/connection.h"
 #include "replica/replicas.h"
 #include "runtime/loop.h"
+#include "server/access.h"
 #include "server/meta_service.h"
 
 namespace strom::server {
@@ -32,6 +33,7 @@ class Server {
     std::vector<Endpoint>
         advertised;  // by name; a name that is missing is reached where it is bound
     size_t max_frame_bytes = size_t{100} << 20;
+    Access::Options access;
   };
 
   Server(runtime::Shards& shards, replica::Replicas& replicas, MetaService& meta,
@@ -40,7 +42,8 @@ class Server {
         replicas_(replicas),
         meta_(meta),
         clock_(clock),
-        options_(std::move(options)) {}
+        options_(std::move(options)),
+        access_(options_.access) {}
 
   /// Errors: kIo, kInvalidConfig naming the address.
   Status Start();
@@ -51,6 +54,11 @@ class Server {
   replica::Replicas& replicas() { return replicas_; }
   MetaService& meta() { return meta_; }
   const Clock& clock() const { return clock_; }
+  Access& access() { return access_; }
+  /// What the sender of a call may do. On the connection's loop.
+  Rights RightsOf(const Call& call) {
+    return {access_.authorizer(), call.session().caller, Here(call).view()};
+  }
   model::ServerId id() const { return options_.server_id; }
   /// Where clients of a listener reach this server; with the port that was bound when 0 was asked
   /// for.
@@ -62,10 +70,8 @@ class Server {
     const std::lock_guard lock(settings_mutex_);
     return settings_;
   }
-  void PublishSettings(coordinator::Coordinator::Settings settings) {
-    const std::lock_guard lock(settings_mutex_);
-    settings_ = std::move(settings);
-  }
+  /// Errors: kInvalidConfig.
+  Status PublishSettings(coordinator::Coordinator::Settings settings);
   /// The metadata and replicas of the shard that runs the caller.
   replica::ShardReplicas& Here(const Call& call) { return replicas_.at(ShardOf(call.loop())); }
 
@@ -78,6 +84,7 @@ class Server {
   MetaService& meta_;
   const Clock& clock_;
   const Options options_;
+  Access access_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::map<std::string, Endpoint> endpoints_;  // fixed after Start
   mutable std::mutex settings_mutex_;          // guards settings_, which changes about never

@@ -344,8 +344,9 @@ class DuckDbEngine final : public Engine {
     std::string message = fault.RawMessage();
     if (const size_t cut = message.find("\n\nLINE"); cut != std::string::npos) message.resize(cut);
     for (const ErrorCode code :
-         {ErrorCode::kNetwork, ErrorCode::kTableNotExist, ErrorCode::kDatabaseNotExist,
-          ErrorCode::kRequestTimeOut, ErrorCode::kIo, ErrorCode::kCorrupt, ErrorCode::kNotFound,
+         {ErrorCode::kAuthorization, ErrorCode::kAuthenticate, ErrorCode::kNetwork,
+          ErrorCode::kTableNotExist, ErrorCode::kDatabaseNotExist, ErrorCode::kRequestTimeOut,
+          ErrorCode::kIo, ErrorCode::kCorrupt, ErrorCode::kNotFound,
           ErrorCode::kLogOffsetOutOfRange, ErrorCode::kUnsupported, ErrorCode::kInvalidArgument}) {
       const std::string prefix = std::string(NameOf(code)) + ": ";
       const size_t at = message.find(prefix);

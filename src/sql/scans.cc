@@ -362,7 +362,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
   auto rows = EngineSchema(schema, request.columns);
   if (scan.rows) return ReadRows(*scan.rows, rows);
   if (!scan.files.empty()) return std::make_shared<FileBatchReader>(scan.files, std::move(rows));
-  STROM_ASSIGN(auto connection, client::Connection::Open(bootstrap_));
+  STROM_ASSIGN(auto connection, client::Connection::Open(cluster_));
   if (!scan.buckets.empty()) {
     STROM_ASSIGN(const auto found,
                  client::LookUp(*connection, scan.table, KnownIn(schema, request.equal),

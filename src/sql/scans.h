@@ -40,7 +40,7 @@ inline constexpr const char* kBucketName = "_bucket_name";
 /// The scans of the statement at hand, by id. Each reader has a connection of its own.
 class Scans {
  public:
-  explicit Scans(std::string bootstrap) : bootstrap_(std::move(bootstrap)) {}
+  explicit Scans(client::Cluster cluster) : cluster_(std::move(cluster)) {}
 
   /// The relation that reads `scan`.
   std::string Add(Scan scan);
@@ -56,7 +56,7 @@ class Scans {
  private:
   Result<Scan> Find(const std::string& id) const;
 
-  const std::string bootstrap_;
+  const client::Cluster cluster_;
   mutable std::mutex mutex_;  // guards scans_, which DuckDB's threads read
   std::map<std::string, Scan> scans_;
   int64_t next_id_ = 0;

@@ -34,7 +34,7 @@ class Session::Inner {
  public:
   explicit Inner(std::unique_ptr<client::Connection> connection)
       : connection_(std::move(connection)),
-        scans_(connection_->bootstrap()),
+        scans_(connection_->cluster()),
         faces_(*connection_, scans_) {}
 
   Status Start() {
@@ -239,11 +239,11 @@ class Session::Inner {
                  option("type"));
     }
     if (const std::string servers = option("bootstrap.servers");
-        servers != connection_->bootstrap()) {
+        servers != connection_->cluster().bootstrap) {
       return Err(ErrorCode::kUnsupported,
                  "bootstrap.servers '{}' is another cluster than this session's '{}'; start strom "
                  "sql --bootstrap {}",
-                 servers, connection_->bootstrap(), servers);
+                 servers, connection_->cluster().bootstrap, servers);
     }
     if (!catalogs_.insert(s.name).second)
       return Err(ErrorCode::kInvalidArgument, "catalog {} exists already", s.name);
@@ -457,8 +457,8 @@ class Session::Inner {
 Session::Session(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
 Session::~Session() = default;
 
-Result<std::unique_ptr<Session>> Session::Open(const std::string& bootstrap) {
-  STROM_ASSIGN(auto connection, client::Connection::Open(bootstrap));
+Result<std::unique_ptr<Session>> Session::Open(const client::Cluster& cluster) {
+  STROM_ASSIGN(auto connection, client::Connection::Open(cluster));
   auto inner = std::make_unique<Inner>(std::move(connection));
   STROM_TRY(inner->Start());
   return std::unique_ptr<Session>(new Session(std::move(inner)));

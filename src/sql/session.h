@@ -8,6 +8,10 @@
 #include "base/result.h"
 #include "model/ids.h"
 
+namespace strom::client {
+struct Cluster;
+}
+
 namespace strom::sql {
 
 /// One value of a result: as people read it, and as JSON.
@@ -68,7 +72,7 @@ struct StatementReport {
 class Session {
  public:
   /// Errors: kNetwork, kInvalidArgument.
-  static Result<std::unique_ptr<Session>> Open(const std::string& bootstrap);
+  static Result<std::unique_ptr<Session>> Open(const client::Cluster& cluster);
   ~Session();
 
   /// Runs one statement. Errors: kInvalidArgument (syntax), those of the server, kUnsupported, and

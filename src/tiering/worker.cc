@@ -38,7 +38,7 @@ void TieringWorker::Loop() {
   std::unique_ptr<client::Connection> connection;
   while (!stop_) {
     if (!connection) {
-      auto opened = client::Connection::Open(options_.bootstrap);
+      auto opened = client::Connection::Open(options_.cluster);
       if (!opened) {
         LogWarn("tiering: {}", opened.error().message);
         pause(std::chrono::seconds(1));

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "client/connection.h"
 #include "lake/lake.h"
 
 namespace strom::tiering {
@@ -17,7 +18,7 @@ namespace strom::tiering {
 class TieringWorker {
  public:
   struct Options {
-    std::string bootstrap;
+    client::Cluster cluster;
     std::string name;                              // for people: "host:pid"
     lake::CatalogOptions catalog;                  // over those the server tells
     std::chrono::milliseconds poll_interval{200};  // while nothing is due

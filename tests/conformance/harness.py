@@ -75,7 +75,7 @@ class Server(Process):
         values.update({key.replace("_", "."): value for key, value in settings.items()})
         super().__init__(["server", *(word for key, value in values.items() for word in ("-X", f"{key}={value}"))], cwd)
         self.settings = settings
-        self.port = int(self.wait_for(r"ready in .* FLUSS://127\.0\.0\.1:(\d+)").group(1))
+        self.port = int(self.wait_for(r"ready in .*? \w+://127\.0\.0\.1:(\d+)").group(1))
         self.address = f"127.0.0.1:{self.port}"
 
     def restarted(self):

@@ -104,7 +104,7 @@ def test_wrong_usage_of_the_command(tmp_path):
 
 def test_settings_are_checked_before_anything_starts(tmp_path):
     config = tmp_path / "server.yaml"
-    for text, expected in [("data.dirr: /x", "did you mean 'data.dir'"), ("authorizer.enabled: true", "not supported"),
+    for text, expected in [("data.dirr: /x", "did you mean 'data.dir'"), ("remote.data.dirs: /a,/b", "not supported"),
                            ("log.segment.file-size: 10 parsecs", "log.segment.file-size"), ("bind.listeners: nowhere", "NAME://host:port"),
                            ("a: [1, 2", "server.yaml"), ("data:\n  dir: /x", "written in full")]:
         config.write_text(text)

@@ -33,7 +33,7 @@ void AlterClusterConfigs(Server& server, Call call) {
                              static_cast<coordinator::Coordinator::ConfigOp>(change.op_type)});
         }
         STROM_TRY(meta.AlterConfigs(changes));
-        server.PublishSettings(meta.coordinator().EffectiveSettings());
+        STROM_TRY(server.PublishSettings(meta.coordinator().EffectiveSettings()));
         return wire::AlterClusterConfigsResponse();
       });
 }

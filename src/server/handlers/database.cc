@@ -31,11 +31,14 @@ void DropDatabase(Server& server, Call call) {
 
 void ListDatabases(Server& server, Call call) {
   const auto view = server.Here(call).view();
+  const Rights rights = server.RightsOf(call);
   AnswerHere<wire::ListDatabasesRequest>(
-      std::move(call),
+      server, std::move(call),
       [&](const wire::ListDatabasesRequest& request) -> Result<wire::ListDatabasesResponse> {
         wire::ListDatabasesResponse response;
         for (const auto& [name, entry] : view->databases) {
+          if (!rights.Allow(security::Operation::kDescribe, security::Resource::Database(name)))
+            continue;
           if (!request.include_summary.value_or(false)) {
             response.database_name.push_back(name);
             continue;
@@ -51,17 +54,22 @@ void ListDatabases(Server& server, Call call) {
 
 void DatabaseExists(Server& server, Call call) {
   const auto view = server.Here(call).view();
+  const Rights rights = server.RightsOf(call);
   AnswerHere<wire::DatabaseExistsRequest>(
-      std::move(call),
+      server, std::move(call),
       [&](const wire::DatabaseExistsRequest& request) -> Result<wire::DatabaseExistsResponse> {
-        return wire::DatabaseExistsResponse{view->databases.contains(request.database_name)};
+        const bool told = request.database_name == "fluss" ||  // the default one is no secret
+                          rights.Allow(security::Operation::kDescribe,
+                                       security::Resource::Database(request.database_name));
+        return wire::DatabaseExistsResponse{told &&
+                                            view->databases.contains(request.database_name)};
       });
 }
 
 void GetDatabaseInfo(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::GetDatabaseInfoRequest>(
-      std::move(call),
+      server, std::move(call),
       [&](const wire::GetDatabaseInfoRequest& request) -> Result<wire::GetDatabaseInfoResponse> {
         const auto it = view->databases.find(request.database_name);
         if (it == view->databases.end()) {

@@ -19,13 +19,18 @@ constexpr int32_t kDefaultWaitMs = 100;  // when min_bytes is given and max_wait
 class Fetch final : public replica::RowWaiter, public std::enable_shared_from_this<Fetch> {
  public:
   Fetch(Server& server, Call call, wire::FetchLogRequest request)
-      : server_(server), home_(call.loop()), call_(std::move(call)), request_(std::move(request)) {}
+      : server_(server),
+        home_(call.loop()),
+        rights_(server.RightsOf(call)),
+        call_(std::move(call)),
+        request_(std::move(request)) {}
 
   void Start() {
     for (size_t t = 0; t < request_.tables_req.size(); ++t) {
       const wire::PbFetchLogReqForTable& table = request_.tables_req[t];
       response_.tables_resp.emplace_back().table_id = table.table_id;
       response_.tables_resp.back().buckets_resp.resize(table.buckets_req.size());
+      allowed_.push_back(MayRead(table.table_id));
       for (size_t b = 0; b < table.buckets_req.size(); ++b) {
         parts_.push_back({t, b, BucketOf(table.table_id, table.buckets_req[b])});
       }
@@ -52,6 +57,15 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
     size_t index;
     model::TableBucket bucket;
   };
+
+  /// A follower's reads see more than a client's, so that a client may not call itself one.
+  Status MayRead(model::TableId table) const {
+    if (request_.follower_server_id >= 0 && rights_.enabled() && !rights_.caller().internal) {
+      return Err(ErrorCode::kAuthorization, "{} is no server of this cluster",
+                 rights_.caller().principal.ToString());
+    }
+    return rights_.Check(security::Operation::kRead, table);
+  }
 
   /// Starts a pass over all buckets.
   void Read() {
@@ -85,6 +99,11 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
     answer = {};
     answer.partition_id = wanted.partition_id;
     answer.bucket_id = wanted.bucket_id;
+    if (!allowed_[part.table]) {
+      SetError(answer, allowed_[part.table].error());
+      urgent_ = true;
+      return;
+    }
     replica::Replica* const replica = shard.Find(part.bucket);
     const meta::TableEntry* table = shard.view()->Find(part.bucket.table_id);
     if (replica == nullptr || table == nullptr) {  // waits with the rest, as upstream does
@@ -186,8 +205,10 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
 
   Server& server_;
   runtime::Loop& home_;
+  const Rights rights_;
   Call call_;
   const wire::FetchLogRequest request_;
+  std::vector<Status> allowed_;  // by table of the request
   wire::FetchLogResponse response_;
   std::vector<Part> parts_;
   int64_t min_bytes_ = 0;
@@ -208,7 +229,7 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
 }  // namespace
 
 void FetchLog(Server& server, Call call) {
-  auto request = call.Decode<wire::FetchLogRequest>();
+  auto request = Take<wire::FetchLogRequest>(server, call);
   if (!request) return call.Fail(request.error());
   std::make_shared<Fetch>(server, std::move(call), std::move(*request))->Start();
 }

@@ -50,6 +50,10 @@ void GetFileSystemSecurityToken(Server& server, Call call);
 void DescribeClusterConfigs(Server& server, Call call);
 void AlterClusterConfigs(Server& server, Call call);
 
+void CreateAcls(Server& server, Call call);
+void ListAcls(Server& server, Call call);
+void DropAcls(Server& server, Call call);
+
 void LakeTieringHeartbeat(Server& server, Call call);
 void PrepareLakeTableSnapshot(Server& server, Call call);
 void CommitLakeTableSnapshot(Server& server, Call call);

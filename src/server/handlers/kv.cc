@@ -31,14 +31,16 @@ Status CheckKeyEncoding(const meta::TableEntry& table, int16_t version) {
   return {};
 }
 
-/// As AnswerByBucket, for tables with keys: `work(shard, here, request, i, answer)`.
+/// As AnswerByBucket, for tables with keys: `work(shard, here, request, i, answer)`. A sender that
+/// is not `allowed` is told so in each bucket.
 template <class Admit = AtOnce, class Request, class Work>
-void AnswerByKeys(Server& server, Call call, Request request, Work work) {
+void AnswerByKeys(Server& server, Call call, Request request, Work work, Status allowed = {}) {
   const int16_t version = call.header().version;
   AnswerByBucket<Admit>(
       server, std::move(call), std::move(request),
-      [version, work](replica::ShardReplicas& shard, const model::TableBucket& bucket,
-                      const Request& asked, size_t i, auto& answer) -> Status {
+      [version, work, allowed](replica::ShardReplicas& shard, const model::TableBucket& bucket,
+                               const Request& asked, size_t i, auto& answer) -> Status {
+        STROM_TRY(allowed);
         STROM_ASSIGN(const Here here, FindKeys(shard, bucket));
         STROM_TRY(CheckKeyEncoding(here.table, version));
         return work(shard, here, asked, i, answer);
@@ -55,7 +57,7 @@ std::vector<ByteView> Views(const std::vector<SharedBytes>& keys) {
 }  // namespace
 
 void PutKv(Server& server, Call call) {
-  auto request = call.Decode<wire::PutKvRequest>();
+  auto request = Take<wire::PutKvRequest>(server, call);
   if (!request) return call.Fail(request.error());
   if (const Status acks = CheckAcks(request->acks); !acks) return call.Fail(acks.error());
   AnswerByKeys<WhenMemoryAllows>(
@@ -100,31 +102,37 @@ class Values {
 }  // namespace
 
 void Lookup(Server& server, Call call) {
-  auto request = call.Decode<wire::LookupRequest>();
+  auto request = Take<wire::LookupRequest>(server, call);
   if (!request) return call.Fail(request.error());
-  AnswerByKeys(server, std::move(call), std::move(*request),
-               [&server](replica::ShardReplicas& shard, const Here& here,
-                         const wire::LookupRequest& lookup, size_t i, auto& answer) -> Status {
-                 const std::vector<ByteView> keys = Views(lookup.buckets_req[i].keys);
-                 if (lookup.insert_if_not_exists.value_or(false))
-                   STROM_TRY(server.replicas().PutMissing(shard, here.replica, keys));
-                 Values values;
-                 std::vector<size_t> found;  // the key of each of them
-                 STROM_TRY(here.replica.kv()->Get(keys, [&](size_t key, ByteView value) {
-                   found.push_back(key);
-                   values.Add(value);
-                 }));
-                 const std::vector<SharedBytes> slices = values.Share();
-                 answer.values.resize(keys.size());
-                 for (size_t k = 0; k < found.size(); ++k)
-                   answer.values[found[k]].values = slices[k];
-                 return {};
-               });
+  const bool inserts = request->insert_if_not_exists.value_or(false);
+  const Status allowed = server.RightsOf(call).Check(
+      inserts ? security::Operation::kWrite : security::Operation::kRead, request->table_id);
+  if (inserts && !allowed) return call.Fail(allowed.error());
+  AnswerByKeys(
+      server, std::move(call), std::move(*request),
+      [&server](replica::ShardReplicas& shard, const Here& here, const wire::LookupRequest& lookup,
+                size_t i, auto& answer) -> Status {
+        const std::vector<ByteView> keys = Views(lookup.buckets_req[i].keys);
+        if (lookup.insert_if_not_exists.value_or(false))
+          STROM_TRY(server.replicas().PutMissing(shard, here.replica, keys));
+        Values values;
+        std::vector<size_t> found;  // the key of each of them
+        STROM_TRY(here.replica.kv()->Get(keys, [&](size_t key, ByteView value) {
+          found.push_back(key);
+          values.Add(value);
+        }));
+        const std::vector<SharedBytes> slices = values.Share();
+        answer.values.resize(keys.size());
+        for (size_t k = 0; k < found.size(); ++k) answer.values[found[k]].values = slices[k];
+        return {};
+      },
+      allowed);
 }
 
 void PrefixLookup(Server& server, Call call) {
-  auto request = call.Decode<wire::PrefixLookupRequest>();
+  auto request = Take<wire::PrefixLookupRequest>(server, call);
   if (!request) return call.Fail(request.error());
+  const Status allowed = server.RightsOf(call).Check(security::Operation::kRead, request->table_id);
   AnswerByKeys(
       server, std::move(call), std::move(*request),
       [](replica::ShardReplicas&, const Here& here, const wire::PrefixLookupRequest& lookup,
@@ -138,7 +146,8 @@ void PrefixLookup(Server& server, Call call) {
           answer.value_lists.emplace_back().values = values.Share();
         }
         return {};
-      });
+      },
+      allowed);
 }
 
 namespace {
@@ -225,9 +234,13 @@ Status CheckScan(const wire::ScanKvRequest& request) {
 }  // namespace
 
 void ScanKv(Server& server, Call call) {
-  auto request = call.Decode<wire::ScanKvRequest>();
+  auto request = Take<wire::ScanKvRequest>(server, call);
   if (!request) return call.Fail(request.error());
   Status valid = CheckScan(*request);
+  if (valid && request->bucket_scan_req) {
+    valid =
+        server.RightsOf(call).Check(security::Operation::kRead, request->bucket_scan_req->table_id);
+  }
   size_t shard = 0;
   model::TableBucket bucket;
   if (valid && request->bucket_scan_req) {

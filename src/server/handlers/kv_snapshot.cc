@@ -102,15 +102,26 @@ void GetKvSnapshotMetadata(Server& server, Call call) {
 }
 
 void AcquireKvSnapshotLease(Server& server, Call call) {
-  AnswerOnCoordinator<wire::AcquireKvSnapshotLeaseRequest>(server, std::move(call), AcquireLease);
+  const Rights rights = server.RightsOf(call);
+  AnswerOnCoordinator<wire::AcquireKvSnapshotLeaseRequest>(
+      server, std::move(call),
+      [rights](MetaService& meta, const wire::AcquireKvSnapshotLeaseRequest& request)
+          -> Result<wire::AcquireKvSnapshotLeaseResponse> {
+        for (const wire::PbKvSnapshotLeaseForTable& table : request.snapshots_to_lease)
+          STROM_TRY(rights.Check(security::Operation::kRead, table.table_id));
+        return AcquireLease(meta, request);
+      });
 }
 
 void ReleaseKvSnapshotLease(Server& server, Call call) {
+  const Rights rights = server.RightsOf(call);
   AnswerOnCoordinator<wire::ReleaseKvSnapshotLeaseRequest>(
       server, std::move(call),
-      [](MetaService& meta, const wire::ReleaseKvSnapshotLeaseRequest& request)
+      [rights](MetaService& meta, const wire::ReleaseKvSnapshotLeaseRequest& request)
           -> Result<wire::ReleaseKvSnapshotLeaseResponse> {
         std::vector<model::TableBucket> buckets;
+        for (const wire::PbTableBucket& bucket : request.buckets_to_release)
+          STROM_TRY(rights.Check(security::Operation::kRead, bucket.table_id));
         for (const wire::PbTableBucket& bucket : request.buckets_to_release)
           buckets.push_back(BucketOf(bucket.table_id, bucket));
         STROM_TRY(meta.coordinator().snapshot_leases().Release(request.lease_id, buckets));
@@ -119,19 +130,23 @@ void ReleaseKvSnapshotLease(Server& server, Call call) {
 }
 
 void DropKvSnapshotLease(Server& server, Call call) {
+  const Rights rights = server.RightsOf(call);
   AnswerOnCoordinator<wire::DropKvSnapshotLeaseRequest>(
       server, std::move(call),
-      [](MetaService& meta, const wire::DropKvSnapshotLeaseRequest& request)
+      [rights](MetaService& meta, const wire::DropKvSnapshotLeaseRequest& request)
           -> Result<wire::DropKvSnapshotLeaseResponse> {
+        for (const model::TableId table :
+             meta.coordinator().snapshot_leases().TablesOf(request.lease_id))
+          STROM_TRY(rights.Check(security::Operation::kRead, table));
         STROM_TRY(meta.coordinator().snapshot_leases().Drop(request.lease_id));
         return wire::DropKvSnapshotLeaseResponse{};
       });
 }
 
 /// Clients read the remote directory themselves; local files need no token.
-void GetFileSystemSecurityToken(Server&, Call call) {
+void GetFileSystemSecurityToken(Server& server, Call call) {
   AnswerHere<wire::GetFileSystemSecurityTokenRequest>(
-      std::move(call),
+      server, std::move(call),
       [](const wire::GetFileSystemSecurityTokenRequest&)
           -> Result<wire::GetFileSystemSecurityTokenResponse> {
         wire::GetFileSystemSecurityTokenResponse response;

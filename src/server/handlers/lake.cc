@@ -203,7 +203,8 @@ wire::PbLakeTableStatus StatusOf(const meta::TableEntry& table,
 }
 
 Result<wire::LakeStatusResponse> ReportStatus(MetaService& meta,
-                                              const wire::LakeStatusRequest& request) {
+                                              const wire::LakeStatusRequest& request,
+                                              const Rights& rights) {
   const auto view = meta.coordinator().view();
   const auto report = meta.coordinator().tiering().Report();
   wire::LakeStatusResponse response;
@@ -215,10 +216,15 @@ Result<wire::LakeStatusResponse> ReportStatus(MetaService& meta,
         StatusOf(table, tiering == report.end() ? nullptr : &tiering->second));
   };
   if (request.table_path) {
-    STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(*request.table_path)));
+    const model::TablePath path = PathOf(*request.table_path);
+    STROM_TRY(rights.Check(security::Operation::kDescribe, security::Resource::Table(path)));
+    STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, path));
     add(*table);
   } else {
-    for (const auto& [path, table] : view->tables) add(*table);
+    for (const auto& [path, table] : view->tables) {
+      if (rights.Allow(security::Operation::kDescribe, security::Resource::Table(path)))
+        add(*table);
+    }
   }
   return response;
 }
@@ -258,7 +264,11 @@ Result<wire::LakePreflightResponse> Preflight(MetaService& meta,
 }  // namespace
 
 void LakeStatus(Server& server, Call call) {
-  AnswerOnCoordinator<wire::LakeStatusRequest>(server, std::move(call), ReportStatus);
+  const Rights rights = server.RightsOf(call);
+  AnswerOnCoordinator<wire::LakeStatusRequest>(
+      server, std::move(call), [rights](MetaService& meta, const wire::LakeStatusRequest& request) {
+        return ReportStatus(meta, request, rights);
+      });
 }
 void LakeControl(Server& server, Call call) {
   AnswerOnCoordinator<wire::LakeControlRequest>(server, std::move(call), Control);

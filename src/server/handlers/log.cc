@@ -52,16 +52,25 @@ Result<int64_t> AppendOne(replica::ShardReplicas& shard, const model::TableBucke
 }  // namespace
 
 void InitWriter(Server& server, Call call) {
+  const Rights rights = server.RightsOf(call);
   AnswerOnCoordinator<wire::InitWriterRequest>(
       server, std::move(call),
-      [](MetaService& meta, const wire::InitWriterRequest&) -> Result<wire::InitWriterResponse> {
+      [rights](MetaService& meta,
+               const wire::InitWriterRequest& request) -> Result<wire::InitWriterResponse> {
+        const bool writes = std::ranges::any_of(request.table_path, [&](const auto& path) {
+          return rights.Allow(security::Operation::kWrite, security::Resource::Table(PathOf(path)));
+        });
+        if (rights.enabled() && !rights.caller().internal && !writes) {
+          return Err(ErrorCode::kAuthorization, "{} may not WRITE any of the tables that it named",
+                     rights.caller().principal.ToString());
+        }
         STROM_ASSIGN(const int64_t id, meta.NextWriterId());
         return wire::InitWriterResponse{id};
       });
 }
 
 void ProduceLog(Server& server, Call call) {
-  auto request = call.Decode<wire::ProduceLogRequest>();
+  auto request = Take<wire::ProduceLogRequest>(server, call);
   if (!request) return call.Fail(request.error());
   if (const Status acks = CheckAcks(request->acks); !acks) return call.Fail(acks.error());
   AnswerByBucket(
@@ -124,7 +133,7 @@ std::optional<RemoteSearch> SearchRemote(const wire::ListOffsetsRequest& request
 }  // namespace
 
 void ListOffsets(Server& server, Call call) {
-  auto request = call.Decode<wire::ListOffsetsRequest>();
+  auto request = Take<wire::ListOffsetsRequest>(server, call);
   if (!request) return call.Fail(request.error());
   runtime::Loop& home = call.loop();
   auto offsets =
@@ -267,7 +276,7 @@ Result<int64_t> RowCount(const Here& here) {
 }  // namespace
 
 void LimitScan(Server& server, Call call) {
-  auto request = call.Decode<wire::LimitScanRequest>();
+  auto request = Take<wire::LimitScanRequest>(server, call);
   if (!request) return call.Fail(request.error());
   runtime::Loop& home = call.loop();
   const model::TableBucket bucket = BucketOf(request->table_id, *request);
@@ -297,7 +306,7 @@ void LimitScan(Server& server, Call call) {
 }
 
 void GetTableStats(Server& server, Call call) {
-  auto request = call.Decode<wire::GetTableStatsRequest>();
+  auto request = Take<wire::GetTableStatsRequest>(server, call);
   if (!request) return call.Fail(request.error());
   AnswerByBucket(server, std::move(call), std::move(*request),
                  [](replica::ShardReplicas& shard, const model::TableBucket& bucket,

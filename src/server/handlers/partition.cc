@@ -43,7 +43,7 @@ void DropPartition(Server& server, Call call) {
 void ListPartitionInfos(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::ListPartitionInfosRequest>(
-      std::move(call),
+      server, std::move(call),
       [&](const wire::ListPartitionInfosRequest& request)
           -> Result<wire::ListPartitionInfosResponse> {
         STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(request.table_path)));

@@ -38,7 +38,12 @@ Result<wire::MetadataResponse> Metadata(Server& server, const Call& call,
   node.port = endpoint.port;
   response.coordinator_server = node;
   response.tablet_servers.push_back(node);
+  const Rights rights = server.RightsOf(call);
+  const auto is_shown = [&](const model::TablePath& path) {
+    return rights.Allow(security::Operation::kDescribe, security::Resource::Table(path));
+  };
   for (const wire::PbTablePath& path : request.table_path) {
+    if (!is_shown(PathOf(path))) continue;
     STROM_ASSIGN(const meta::TableEntry* table, FindTable(view, PathOf(path)));
     wire::PbTableMetadata entry;
     entry.table_path = path;
@@ -52,6 +57,7 @@ Result<wire::MetadataResponse> Metadata(Server& server, const Call& call,
     response.table_metadata.push_back(std::move(entry));
   }
   for (const wire::PbPhysicalTablePath& path : request.partitions_path) {
+    if (!is_shown({path.database_name, path.table_name})) continue;
     STROM_ASSIGN(const meta::TableEntry* table,
                  FindTable(view, {path.database_name, path.table_name}));
     const auto it = table->partitions.find(path.partition_name.value_or(""));
@@ -65,6 +71,7 @@ Result<wire::MetadataResponse> Metadata(Server& server, const Call& call,
     const auto it = view.partitions.find(id);
     if (it == view.partitions.end())
       return Err(ErrorCode::kPartitionNotExists, "partition {} does not exist", id);
+    if (!is_shown(it->second.table->info.path)) continue;
     response.partition_metadata.push_back(
         ToWire(*it->second.table, it->second.name, id, server.id()));
   }
@@ -73,9 +80,10 @@ Result<wire::MetadataResponse> Metadata(Server& server, const Call& call,
 
 }  // namespace
 
-void ApiVersions(Server&, Call call) {
+void ApiVersions(Server& server, Call call) {
   AnswerHere<wire::ApiVersionsRequest>(
-      std::move(call), [](const wire::ApiVersionsRequest&) -> Result<wire::ApiVersionsResponse> {
+      server, std::move(call),
+      [](const wire::ApiVersionsRequest&) -> Result<wire::ApiVersionsResponse> {
         wire::ApiVersionsResponse response;
         for (const Api& api : ApiTable()) {
           response.api_versions.push_back(
@@ -88,22 +96,28 @@ void ApiVersions(Server&, Call call) {
 }
 
 void GetMetadata(Server& server, Call call) {
-  auto request = call.Decode<wire::MetadataRequest>();
+  auto request = Take<wire::MetadataRequest>(server, call);
   if (!request) return call.Fail(request.error());
   const auto response = Metadata(server, call, *request);
   call.Reply<wire::MetadataResponse>(response);
 }
 
-void Authenticate(Server&, Call call) {
-  AnswerHere<wire::AuthenticateRequest>(
-      std::move(call),
-      [](const wire::AuthenticateRequest& request) -> Result<wire::AuthenticateResponse> {
-        if (request.protocol != "PLAINTEXT") {
-          return Err(ErrorCode::kAuthenticate, "this listener speaks PLAINTEXT, '{}' was asked for",
-                     request.protocol);
-        }
-        return wire::AuthenticateResponse();
-      });
+void Authenticate(Server& server, Call call) {
+  const auto request = call.Decode<wire::AuthenticateRequest>();
+  if (!request) return call.Fail(request.error());
+  const std::string& listener = call.connection().options().listener;
+  // A client that takes the empty challenge for a question answers it with nothing.
+  if (request->token.view().empty() && call.session().authenticated &&
+      server.access().AsksForProof(listener)) {
+    return call.Reply<wire::AuthenticateResponse>(wire::AuthenticateResponse());
+  }
+  const Status proven = server.access().Authenticate(call.session(), listener, request->protocol,
+                                                     request->token.view());
+  if (!proven) return call.FailAndClose(proven.error());
+  wire::AuthenticateResponse response;
+  // PLAIN is complete after one token, which an empty challenge says.
+  if (request->protocol == "PLAIN") response.challenge = SharedBytes();
+  call.Reply<wire::AuthenticateResponse>(response);
 }
 
 }  // namespace strom::server

@@ -92,7 +92,7 @@ void AlterTable(Server& server, Call call) {
 void GetTableInfo(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::GetTableInfoRequest>(
-      std::move(call),
+      server, std::move(call),
       [&](const wire::GetTableInfoRequest& request) -> Result<wire::GetTableInfoResponse> {
         STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(request.table_path)));
         wire::GetTableInfoResponse response;
@@ -107,8 +107,9 @@ void GetTableInfo(Server& server, Call call) {
 
 void ListTables(Server& server, Call call) {
   const auto view = server.Here(call).view();
+  const Rights rights = server.RightsOf(call);
   AnswerHere<wire::ListTablesRequest>(
-      std::move(call),
+      server, std::move(call),
       [&](const wire::ListTablesRequest& request) -> Result<wire::ListTablesResponse> {
         if (!view->databases.contains(request.database_name)) {
           return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist",
@@ -116,7 +117,9 @@ void ListTables(Server& server, Call call) {
         }
         wire::ListTablesResponse response;
         for (const auto& [path, table] : view->tables) {
-          if (path.database == request.database_name) response.table_name.push_back(path.table);
+          if (path.database == request.database_name &&
+              rights.Allow(security::Operation::kDescribe, security::Resource::Table(path)))
+            response.table_name.push_back(path.table);
         }
         return response;
       });
@@ -124,17 +127,21 @@ void ListTables(Server& server, Call call) {
 
 void TableExists(Server& server, Call call) {
   const auto view = server.Here(call).view();
+  const Rights rights = server.RightsOf(call);
   AnswerHere<wire::TableExistsRequest>(
-      std::move(call),
+      server, std::move(call),
       [&](const wire::TableExistsRequest& request) -> Result<wire::TableExistsResponse> {
-        return wire::TableExistsResponse{view->Find(PathOf(request.table_path)) != nullptr};
+        const model::TablePath path = PathOf(request.table_path);
+        return wire::TableExistsResponse{
+            view->Find(path) != nullptr &&
+            rights.Allow(security::Operation::kDescribe, security::Resource::Table(path))};
       });
 }
 
 void GetTableSchema(Server& server, Call call) {
   const auto view = server.Here(call).view();
   AnswerHere<wire::GetTableSchemaRequest>(
-      std::move(call),
+      server, std::move(call),
       [&](const wire::GetTableSchemaRequest& request) -> Result<wire::GetTableSchemaResponse> {
         STROM_ASSIGN(const meta::TableEntry* table, FindTable(*view, PathOf(request.table_path)));
         const int32_t id = request.schema_id.value_or(table->info.schema_id);
