@@ -69,6 +69,8 @@ bool IsSecret(const std::string& key) {
 Result<std::unique_ptr<Coordinator>> Coordinator::Open(meta::Catalog& catalog, const Clock& clock,
                                                        Options options) {
   std::unique_ptr<Coordinator> coordinator(new Coordinator(catalog, clock, std::move(options)));
+  STROM_ASSIGN(coordinator->server_upkeep_,
+               ServerUpkeep::Open(catalog.tree(), coordinator->options_.server_id));
   STROM_TRY(coordinator->LoadRules(coordinator->EffectiveSettings(), coordinator->rules_));
   STROM_TRY(coordinator->CheckLakeInUse(coordinator->rules_));
   if (catalog.view()->databases.empty()) {
@@ -189,6 +191,26 @@ Status Coordinator::CreateDatabase(const std::string& name,
   return catalog_.CreateDatabase(name, descriptor, clock_.Now());
 }
 
+Status Coordinator::AlterDatabase(const std::string& name, const PropertyChanges& changes,
+                                  const std::optional<std::string>& comment,
+                                  bool ignore_if_not_exists) {
+  const auto it = view()->databases.find(name);
+  if (it == view()->databases.end()) {
+    if (ignore_if_not_exists) return {};
+    return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", name);
+  }
+  model::DatabaseDescriptor descriptor = it->second->descriptor;
+  for (const auto& [key, value] : changes) {
+    if (value) {
+      descriptor.custom_properties[key] = *value;
+    } else {
+      descriptor.custom_properties.erase(key);
+    }
+  }
+  if (comment) descriptor.comment = comment;
+  return catalog_.UpdateDatabase(*it->second, descriptor, clock_.Now());
+}
+
 Result<std::vector<TablePath>> Coordinator::PlanDropDatabase(const std::string& name,
                                                              bool ignore_if_not_exists,
                                                              bool cascade) const {
@@ -229,6 +251,7 @@ Result<std::optional<Coordinator::CreatePlan>> Coordinator::PlanCreateTable(
     if (ignore_if_exists) return std::nullopt;
     return Err(ErrorCode::kTableAlreadyExist, "table {} already exists", path.ToString());
   }
+  STROM_TRY(server_upkeep_->CheckNewBuckets());
   return CreatePlan{path, std::move(descriptor), table_options};
 }
 
@@ -305,6 +328,7 @@ Status Coordinator::CommitAlterTable(const AlterPlan& plan) {
 }
 
 Status Coordinator::CheckPartitionLimits(const meta::TableEntry& table) const {
+  STROM_TRY(server_upkeep_->CheckNewBuckets());
   const size_t count = table.partitions.size();
   if (count >= static_cast<size_t>(rules_.max_partitions)) {
     return Err(ErrorCode::kPartitionMaxNum,

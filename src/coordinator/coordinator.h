@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "coordinator/producer_offsets.h"
+#include "coordinator/server_upkeep.h"
 #include "coordinator/snapshot_leases.h"
 #include "coordinator/tiering_schedule.h"
 #include "meta/catalog.h"
@@ -27,6 +29,7 @@ class Coordinator {
     std::string remote_dir;  // where lake offsets files go
     Settings settings;       // the configuration the process was started with
     std::string warehouse;   // of a file system lake that names none
+    Millis producer_offsets_ttl = Millis{24} * 3600 * 1000;  // where a producer says none
   };
 
   /// Errors: kInvalidConfig for settings that contradict each other, those of the catalog.
@@ -43,6 +46,11 @@ class Coordinator {
   // kDatabaseNotEmpty.
   Status CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor,
                         bool ignore_if_exists);
+  /// Sets and deletes properties of its own, and the comment when one is given.
+  Status AlterDatabase(
+      const std::string& name,
+      const std::vector<std::pair<std::string, std::optional<std::string>>>& changes,
+      const std::optional<std::string>& comment, bool ignore_if_not_exists);
   /// Returns the tables that must be dropped before CommitDropDatabase.
   Result<std::vector<model::TablePath>> PlanDropDatabase(const std::string& name,
                                                          bool ignore_if_not_exists,
@@ -147,6 +155,9 @@ class Coordinator {
   }
   Status CommitRemoteLog(const model::TableBucket& bucket, const model::RemoteLogHandle& handle);
   SnapshotLeases& snapshot_leases() { return snapshot_leases_; }
+  ProducerOffsets& producer_offsets() { return producer_offsets_; }
+  Millis producer_offsets_ttl() const { return options_.producer_offsets_ttl; }
+  ServerUpkeep& server_upkeep() { return *server_upkeep_; }
   /// Errors: kTableNotExist.
   Result<int64_t> TakeColumnIds(model::TableId table, int32_t column_id, int64_t count);
 
@@ -173,7 +184,10 @@ class Coordinator {
       : catalog_(catalog),
         clock_(clock),
         options_(std::move(options)),
-        snapshot_leases_({catalog.tree(), catalog.files(), options_.remote_dir}) {}
+        snapshot_leases_({catalog.tree(), catalog.files(), options_.remote_dir,
+                          meta::TimedNumbersStore::kSnapshotLeases}),
+        producer_offsets_({catalog.tree(), catalog.files(), options_.remote_dir,
+                           meta::TimedNumbersStore::kProducerOffsets}) {}
   Status LoadRules(const Settings& settings, model::ClusterRules& rules) const;
   Settings Effective(const meta::Catalog::DynamicConfig& dynamic) const;
   /// Errors: kInvalidConfig when tables use the lake that `rules` do not have.
@@ -189,6 +203,8 @@ class Coordinator {
   model::ClusterRules rules_;
   TieringSchedule tiering_;
   SnapshotLeases snapshot_leases_;
+  ProducerOffsets producer_offsets_;
+  std::optional<ServerUpkeep> server_upkeep_;  // from Open on
 };
 
 }  // namespace strom::coordinator

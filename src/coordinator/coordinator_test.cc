@@ -302,7 +302,8 @@ TEST(SnapshotLeases, HoldUntilTheyEndOrAreGivenBack) {
   const model::TableBucket b{1, model::kNoPartition, 1};
   testing::FaultyFileSystem files;
   const auto tree = std::move(*meta::EmbeddedTree::Open(files, "/meta"));
-  const meta::LeaseStore store(*tree, files, "/remote");
+  const meta::TimedNumbersStore store(*tree, files, "/remote",
+                                      meta::TimedNumbersStore::kSnapshotLeases);
   SnapshotLeases leases(store);
   ASSERT_THAT(leases.Acquire("reader", 0, 1000, {{a, 5}, {b, 6}}), IsOk());
   ASSERT_THAT(leases.Acquire("other", 0, 500, {{a, 5}}), IsOk());
@@ -321,6 +322,46 @@ TEST(SnapshotLeases, HoldUntilTheyEndOrAreGivenBack) {
   ASSERT_THAT(leases.Release("reader", {b}), IsOk());
   EXPECT_FALSE(leases.IsLeased(b, 7, 0));
   EXPECT_TRUE(store.Load().empty());
+}
+
+TEST(ProducerOffsets, AreKeptOnceUntilTheyExpire) {
+  const model::TableBucket a{1, model::kNoPartition, 0};
+  testing::FaultyFileSystem files;
+  const auto tree = std::move(*meta::EmbeddedTree::Open(files, "/meta"));
+  const meta::TimedNumbersStore store(*tree, files, "/remote",
+                                      meta::TimedNumbersStore::kProducerOffsets);
+  ProducerOffsets offsets(store);
+  EXPECT_TRUE(*offsets.Register("job", 0, 1000, {{a, 5}}));
+  EXPECT_FALSE(*offsets.Register("job", 999, 2000, {{a, 6}})) << "the first ones stay";
+  EXPECT_EQ(ProducerOffsets(store).Find("job", 999)->numbers.at(a), 5) << "the next start knows";
+  EXPECT_EQ(offsets.Find("job", 1000), nullptr);
+  EXPECT_TRUE(*offsets.Register("job", 1000, 2000, {{a, 7}}));
+  EXPECT_EQ(offsets.Find("job", 1000)->numbers.at(a), 7);
+  EXPECT_TRUE(*offsets.Register("other", 2000, 3000, {}));
+  EXPECT_EQ(store.Load().size(), 1U) << "what has expired is forgotten";
+  EXPECT_THAT(offsets.Register("a/b", 0, 1, {}), IsError(ErrorCode::kInvalidProducerId));
+  EXPECT_THAT(offsets.Drop("other"), IsOk());
+  EXPECT_THAT(offsets.Drop("other"), IsOk());
+  EXPECT_EQ(offsets.Find("other", 2000), nullptr);
+}
+
+TEST(ServerUpkeep, TagsAndTheNewestRebalanceAreKept) {
+  testing::FaultyFileSystem files;
+  const auto tree = std::move(*meta::EmbeddedTree::Open(files, "/meta"));
+  ServerUpkeep upkeep = *ServerUpkeep::Open(*tree, 3);
+  EXPECT_FALSE(upkeep.Progress(std::nullopt)->has_value());
+  const auto task = upkeep.Start({0, 1, 2});
+  ASSERT_THAT(task, IsOk());
+  EXPECT_THAT(upkeep.Start({}), IsError(ErrorCode::kRebalanceFailure));
+  EXPECT_THAT(upkeep.Start({3}), IsError(ErrorCode::kRebalanceFailure));
+  EXPECT_THAT(upkeep.AddTag({3, 4}, ServerUpkeep::Tag::kPermanentOffline),
+              IsError(ErrorCode::kServerNotExist));
+  EXPECT_THAT(upkeep.CheckNewBuckets(), IsOk()) << "nothing half done";
+  ASSERT_THAT(upkeep.AddTag({3}, ServerUpkeep::Tag::kTemporaryOffline), IsOk());
+  const ServerUpkeep later = *ServerUpkeep::Open(*tree, 3);
+  EXPECT_THAT(later.CheckNewBuckets(), IsError(ErrorCode::kInvalidReplicationFactor));
+  EXPECT_EQ((*later.Progress(task->id))->id, task->id);
+  EXPECT_THAT(later.Progress("another"), IsError(ErrorCode::kNoRebalanceInProgress));
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace strom::coordinator {
 
-Status SnapshotLeases::Put(const std::string& id, meta::SnapshotLease lease) {
+Status SnapshotLeases::Put(const std::string& id, meta::TimedNumbers lease) {
   STROM_TRY(store_.Put(id, lease));
   leases_.insert_or_assign(id, std::move(lease));
   return {};
@@ -18,10 +18,9 @@ Status SnapshotLeases::Acquire(const std::string& id, Millis now, Millis expires
   }
   for (const std::string& other : expired) STROM_TRY(Drop(other));
   const auto it = leases_.find(id);
-  meta::SnapshotLease lease = it == leases_.end() ? meta::SnapshotLease() : it->second;
+  meta::TimedNumbers lease = it == leases_.end() ? meta::TimedNumbers() : it->second;
   lease.expires = expires;
-  for (const auto& [bucket, snapshot] : snapshots)
-    lease.snapshots.insert_or_assign(bucket, snapshot);
+  for (const auto& [bucket, snapshot] : snapshots) lease.numbers.insert_or_assign(bucket, snapshot);
   return Put(id, std::move(lease));
 }
 
@@ -29,9 +28,9 @@ Status SnapshotLeases::Release(const std::string& id,
                                const std::vector<model::TableBucket>& buckets) {
   const auto it = leases_.find(id);
   if (it == leases_.end()) return {};
-  meta::SnapshotLease lease = it->second;
-  for (const model::TableBucket& bucket : buckets) lease.snapshots.erase(bucket);
-  return lease.snapshots.empty() ? Drop(id) : Put(id, std::move(lease));
+  meta::TimedNumbers lease = it->second;
+  for (const model::TableBucket& bucket : buckets) lease.numbers.erase(bucket);
+  return lease.numbers.empty() ? Drop(id) : Put(id, std::move(lease));
 }
 
 Status SnapshotLeases::Drop(const std::string& id) {
@@ -43,7 +42,7 @@ Status SnapshotLeases::Drop(const std::string& id) {
 std::set<model::TableId> SnapshotLeases::TablesOf(const std::string& id) const {
   std::set<model::TableId> tables;
   if (const auto lease = leases_.find(id); lease != leases_.end()) {
-    for (const auto& [bucket, snapshot] : lease->second.snapshots) tables.insert(bucket.table_id);
+    for (const auto& [bucket, snapshot] : lease->second.numbers) tables.insert(bucket.table_id);
   }
   return tables;
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "meta/lease_store.h"
+#include "meta/timed_numbers.h"
 
 namespace strom::coordinator {
 
@@ -12,12 +12,12 @@ namespace strom::coordinator {
 /// the function that changes it returns. Owner: the coordinator's thread.
 class SnapshotLeases {
  public:
-  explicit SnapshotLeases(meta::LeaseStore store)
+  explicit SnapshotLeases(meta::TimedNumbersStore store)
       : store_(std::move(store)), leases_(store_.Load()) {}
 
   /// Adds snapshots to a lease, which is made if there is none, and lets it live until `expires`;
   /// of a bucket it holds the newest that was asked for. Drops leases that have expired `now`.
-  /// Errors: those of LeaseStore::Put.
+  /// Errors: those of TimedNumbersStore::Put.
   Status Acquire(const std::string& id, Millis now, Millis expires,
                  const meta::BucketNumbers& snapshots);
   /// Takes buckets out of a lease, which goes with its last one.
@@ -29,10 +29,10 @@ class SnapshotLeases {
   bool IsLeased(const model::TableBucket& bucket, int64_t snapshot_id, Millis now) const;
 
  private:
-  Status Put(const std::string& id, meta::SnapshotLease lease);
+  Status Put(const std::string& id, meta::TimedNumbers lease);
 
-  meta::LeaseStore store_;
-  std::map<std::string, meta::SnapshotLease> leases_;  // as in the store
+  meta::TimedNumbersStore store_;
+  std::map<std::string, meta::TimedNumbers> leases_;  // as in the store
 };
 
 }  // namespace strom::coordinator

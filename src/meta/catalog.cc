@@ -213,6 +213,17 @@ Status Catalog::CreateDatabase(const std::string& name, const model::DatabaseDes
   return {};
 }
 
+Status Catalog::UpdateDatabase(const DatabaseEntry& before,
+                               const model::DatabaseDescriptor& descriptor, Millis now) {
+  auto entry = std::make_shared<DatabaseEntry>(
+      DatabaseEntry{before.name, descriptor, before.created_ms, now});
+  STROM_TRY(tree_.Commit({Change::Set(paths::Database(before.name), DatabaseNode(*entry))}));
+  auto view = std::make_shared<ClusterView>(*view_);
+  view->databases[before.name] = std::move(entry);
+  view_ = std::move(view);
+  return {};
+}
+
 Status Catalog::DropDatabase(const std::string& name) {
   STROM_TRY(tree_.Commit({Change::Delete(paths::Database(name))}));
   auto view = std::make_shared<ClusterView>(*view_);

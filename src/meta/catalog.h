@@ -34,6 +34,8 @@ class Catalog {
 
   Status CreateDatabase(const std::string& name, const model::DatabaseDescriptor& descriptor,
                         Millis now);
+  Status UpdateDatabase(const DatabaseEntry& before, const model::DatabaseDescriptor& descriptor,
+                        Millis now);
   Status DropDatabase(const std::string& name);
   /// Adds a table (schema 1) whose descriptor is complete and checked; returns it with its new id.
   Result<std::shared_ptr<const TableEntry>> CreateTable(const model::TablePath& path,

@@ -3,7 +3,7 @@
 
 #include "meta/catalog.h"
 #include "meta/embedded_tree.h"
-#include "meta/lease_store.h"
+#include "meta/timed_numbers.h"
 #include "testing/faulty_file_system.h"
 #include "testing/matchers.h"
 
@@ -202,13 +202,13 @@ TEST(BucketNumbers, HaveThePublishedForm) {
   EXPECT_THAT(BucketNumbersFromJson("offsets", "{}"), IsError(ErrorCode::kCorrupt));
 }
 
-TEST(LeaseStore, LeasesOutliveACrashAndLeaveNoFiles) {
+TEST(TimedNumbersStore, LeasesOutliveACrashAndLeaveNoFiles) {
   FaultyFileSystem files;
   const model::TableBucket a{1, model::kNoPartition, 0};
   const model::TableBucket b{2, 7, 1};
   {
     const auto tree = MustOpen(files);
-    LeaseStore store(*tree, files, "/remote");
+    TimedNumbersStore store(*tree, files, "/remote", TimedNumbersStore::kSnapshotLeases);
     ASSERT_THAT(store.Put("reader", {500, {{a, 3}}}), IsOk());
     ASSERT_THAT(store.Put("reader", {1000, {{a, 4}, {b, 6}}}), IsOk());
     ASSERT_THAT(store.Put("gone", {1000, {{a, 4}}}), IsOk());
@@ -220,10 +220,11 @@ TEST(LeaseStore, LeasesOutliveACrashAndLeaveNoFiles) {
   }
   files.Crash();
   const auto tree = MustOpen(files);
-  const auto leases = LeaseStore(*tree, files, "/remote").Load();
+  const auto leases =
+      TimedNumbersStore(*tree, files, "/remote", TimedNumbersStore::kSnapshotLeases).Load();
   ASSERT_EQ(leases.size(), 1U) << "a lease that cannot be read does not stop the start";
   EXPECT_EQ(leases.at("reader").expires, 1000);
-  EXPECT_EQ(leases.at("reader").snapshots, (BucketNumbers{{a, 4}, {b, 6}}));
+  EXPECT_EQ(leases.at("reader").numbers, (BucketNumbers{{a, 4}, {b, 6}}));
   EXPECT_EQ(files.List("/remote/lease/kv-snapshot/reader/1")->size(), 1U);
   EXPECT_FALSE(*files.Exists("/remote/lease/kv-snapshot/gone"));
 }

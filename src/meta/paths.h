@@ -11,7 +11,8 @@ inline constexpr const char* kTableCounter = "/metadata/table_seqid";
 inline constexpr const char* kPartitionCounter = "/metadata/partition_seqid";
 inline constexpr const char* kWriterCounter = "/metadata/writer_id";
 inline constexpr const char* kDynamicConfig = "/config/server/global";
-inline constexpr const char* kSnapshotLeases = "/leases/kv_snapshot";
+inline constexpr const char* kServerTags = "/tabletservers/server_tags";
+inline constexpr const char* kRebalance = "/cluster/rebalance";
 
 /// The access rights on a resource, by the name of its type.
 inline constexpr const char* kAcls = "/fluss-acls";
@@ -54,9 +55,6 @@ inline std::string KvSnapshotCounter(const model::TableBucket& bucket) {
 }
 inline std::string RemoteLog(const model::TableBucket& bucket) {
   return Bucket(bucket) + "/remote_logs";
-}
-inline std::string SnapshotLease(const std::string& id) {
-  return std::string(kSnapshotLeases) + "/" + id;
 }
 inline std::string Lake(model::TableId id) {
   return Assignment(id) + "/laketable";

@@ -89,9 +89,10 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   STROM_ASSIGN(p.tree, meta::EmbeddedTree::Open(files, p.settings.data_dir + "/metadata"));
   STROM_ASSIGN(p.catalog, meta::Catalog::Open(*p.tree, files, p.settings.server.server_id));
   STROM_ASSIGN(p.coordinator,
-               coordinator::Coordinator::Open(*p.catalog, p.clock,
-                                              {p.settings.server.server_id, p.settings.remote_dir,
-                                               p.settings.values, p.settings.default_warehouse}));
+               coordinator::Coordinator::Open(
+                   *p.catalog, p.clock,
+                   {p.settings.server.server_id, p.settings.remote_dir, p.settings.values,
+                    p.settings.default_warehouse, p.settings.producer_offsets_ttl}));
   p.pool = std::make_unique<runtime::BlockingPool>(p.settings.io_threads);
   p.replicas =
       std::make_unique<replica::Replicas>(p.shards, *p.pool, files, p.clock, p.settings.replicas);

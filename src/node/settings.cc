@@ -253,6 +253,9 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
     settings.meta.auto_partition_interval = milliseconds(std::max<Millis>(10, n));
   }));
 
+  STROM_TRY(values.Read("coordinator.producer-offsets.ttl", model::ParseDuration,
+                        [&](Millis n) { settings.producer_offsets_ttl = n; }));
+
   server::Server::Options& server = settings.server;
   STROM_TRY(values.Read("tablet-server.id", integer(0, INT32_MAX),
                         [&](int64_t n) { server.server_id = static_cast<int32_t>(n); }));

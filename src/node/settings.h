@@ -22,6 +22,7 @@ struct Settings {
   int shards = 1;
   int io_threads = 2;
   bool tiering = true;
+  Millis producer_offsets_ttl = Millis{24} * 3600 * 1000;
   replica::Replicas::Options replicas;
   server::Server::Options server;
   server::MetaService::Options meta;

@@ -221,6 +221,41 @@ def test_lookup_and_prefix_lookup_joins(home):
     assert sorted(row[1:] for row in rows) == [["1", "px"], ["2", "py"], ["3", None]]
 
 
+def test_procedures_of_operators_behind_a_password(flink, tmp_path):
+    users = 'org.apache.fluss.security.auth.sasl.plain.PlainLoginModule required user_root="root-pw" user_guest="guest-pw";'
+    server = Server(tmp_path, **{"security.protocol.map": "FLUSS:SASL", "security.sasl.plain.jaas.config": users, "authorizer.enabled": "true",
+                                 "super.users": "User:root", "datalake.format": "paimon"})
+
+    def come_as(user):
+        flink.use(server, user, **{"client.security.protocol": "SASL", "client.security.sasl.mechanism": "PLAIN",
+                                   "client.security.sasl.username": user, "client.security.sasl.password": f"{user}-pw"})
+
+    come_as("guest")
+    refused(lambda: flink.batch("CREATE TABLE t (id INT)"), "AuthorizationException")
+    refused(lambda: flink.batch("CALL sys.add_acl('cluster.fluss', 'ALLOW', 'User:guest', 'ALL')"), "AuthorizationException")
+    come_as("root")
+    success = [["success"]]
+    flink.batch("CREATE TABLE t (id INT)")
+    assert flink.batch("CALL sys.add_acl('cluster.fluss.t', 'ALLOW', 'User:guest', 'READ', '*')") == success
+    right = 'resource="cluster.fluss.t";permission="ALLOW";principal="User:guest";operation="READ";host="*"'
+    assert flink.batch("CALL sys.list_acl('ANY')") == [[right]]
+    rebalance = flink.batch("CALL sys.rebalance('REPLICA_DISTRIBUTION')")[0][0]
+    assert flink.batch("CALL sys.list_rebalance()")[0][:2] == [rebalance, "COMPLETED"]
+    assert flink.batch("CALL sys.cancel_rebalance()") == success
+    assert flink.batch("CALL sys.add_server_tag('0', 'TEMPORARY_OFFLINE')") == success
+    refused(lambda: flink.batch("CREATE TABLE u (id INT)"), "going offline")
+    assert flink.batch("CALL sys.remove_server_tag('0', 'TEMPORARY_OFFLINE')") == success
+    assert "Successfully set" in flink.batch("CALL sys.set_cluster_configs('datalake.enabled', 'false')")[0][0]
+    assert flink.batch("CALL sys.get_cluster_configs('datalake.enabled')") == [["datalake.enabled", "false", "DYNAMIC_SERVER_CONFIG"]]
+    assert "Successfully deleted" in flink.batch("CALL sys.reset_cluster_configs('datalake.enabled')")[0][0]
+    assert flink.batch("CALL sys.drop_kv_snapshot_lease('nobody')") == success
+    come_as("guest")
+    assert flink.batch("SHOW TABLES") == [["t"]]
+    assert flink.batch("SELECT count(*) FROM t") == [["0"]]
+    refused(lambda: flink.batch("DROP TABLE t"), "AuthorizationException")
+    assert server.stop() == 0
+
+
 @heavy
 def test_new_partitions_are_found_and_a_savepoint_is_gone_on_from(home, tmp_path):
     home.batch("CREATE TABLE part (id INT, dt STRING) PARTITIONED BY (dt) WITH ('bucket.num' = '1', 'scan.partition.discovery.interval' = '1s')",

@@ -11,6 +11,7 @@ void GetMetadata(Server& server, Call call);
 void Authenticate(Server& server, Call call);
 
 void CreateDatabase(Server& server, Call call);
+void AlterDatabase(Server& server, Call call);
 void DropDatabase(Server& server, Call call);
 void ListDatabases(Server& server, Call call);
 void DatabaseExists(Server& server, Call call);
@@ -53,6 +54,18 @@ void AlterClusterConfigs(Server& server, Call call);
 void CreateAcls(Server& server, Call call);
 void ListAcls(Server& server, Call call);
 void DropAcls(Server& server, Call call);
+
+void RegisterProducerOffsets(Server& server, Call call);
+void GetProducerOffsets(Server& server, Call call);
+void DeleteProducerOffsets(Server& server, Call call);
+void AddServerTag(Server& server, Call call);
+void RemoveServerTag(Server& server, Call call);
+void Rebalance(Server& server, Call call);
+void ListRebalanceProgress(Server& server, Call call);
+void CancelRebalance(Server& server, Call call);
+void GetClusterHealth(Server& server, Call call);
+void ListRemoteLogManifests(Server& server, Call call);
+void ListKvSnapshots(Server& server, Call call);
 
 void LakeTieringHeartbeat(Server& server, Call call);
 void PrepareLakeTableSnapshot(Server& server, Call call);
