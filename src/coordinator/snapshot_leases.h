@@ -24,6 +24,7 @@ class SnapshotLeases {
   Status Release(const std::string& id, const std::vector<model::TableBucket>& buckets);
   Status Drop(const std::string& id);
 
+  size_t size() const { return leases_.size(); }
   /// The tables of which a lease holds snapshots.
   std::set<model::TableId> TablesOf(const std::string& id) const;
   bool IsLeased(const model::TableBucket& bucket, int64_t snapshot_id, Millis now) const;

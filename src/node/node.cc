@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log_line.h"
+#include "http/api.h"
 #include "meta/embedded_tree.h"
 #include "tiering/worker.h"
 
@@ -18,12 +19,32 @@ struct Node::Parts {
   /// Also the way out of a start that failed half-way: nothing may run while things are taken
   /// apart.
   ~Parts() {
+    http.reset();
+    prometheus.reset();
     tiering.reset();
     coordinator_loop.Stop();
     if (pool) pool->Join();
     shards.Stop();
     if (lock_fd >= 0) ::close(lock_fd);
   }
+
+  /// How this process reaches itself, at a listener where a client is nobody in particular when
+  /// there is one.
+  client::Cluster Itself() const {
+    const auto& bound = settings.server.bind;
+    size_t chosen = 0;
+    for (size_t i = 0; i < bound.size(); ++i) {
+      if (bound[i].name != settings.server.access.internal_listener) {
+        chosen = i;
+        break;
+      }
+    }
+    const std::string& host = bound[chosen].host;
+    return {fmt::format("{}:{}", host == "0.0.0.0" || host == "::" ? "127.0.0.1" : host,
+                        server->BoundPort(chosen))};
+  }
+  /// Errors: kIo, kInvalidConfig, for what was asked for by name.
+  Status StartHttp();
 
   Settings settings;
   int lock_fd = -1;
@@ -38,8 +59,47 @@ struct Node::Parts {
   std::unique_ptr<server::MetaService> meta;
   std::unique_ptr<server::Server> server;
   std::unique_ptr<tiering::TieringWorker> tiering;
+  std::atomic<bool> serving = false;
+  std::unique_ptr<server::Metrics> metrics;
+  std::unique_ptr<http::Api> api;
+  std::unique_ptr<http::HttpServer> http;
+  std::unique_ptr<http::HttpServer> prometheus;
   bool open = false;
 };
+
+Status Node::Parts::StartHttp() {
+  metrics = std::make_unique<server::Metrics>(*server);
+  http::Api::Options options;
+  options.cluster = Itself();
+  options.memory_bytes = settings.http_memory_bytes;
+  options.max_rows = settings.http_max_rows;
+  options.max_time_ms = settings.http_max_time_ms;
+  options.spill_dir = settings.data_dir + "/sql-spill";
+  options.is_ready = [this] { return serving.load(); };
+  options.metrics = [this] { return metrics->Text(); };
+  api = std::make_unique<http::Api>(std::move(options));
+  const auto handle = [this](const http::Request& request) { return api->Handle(request); };
+  if (settings.http) {
+    auto started = http::HttpServer::Start({settings.http->host, settings.http->port}, handle);
+    if (!started && settings.http_is_asked_for) return std::unexpected(started.error());
+    if (started) {
+      http = std::move(*started);
+      LogInfo("HTTP at http://{}:{}", settings.http->host, http->port());
+    } else {
+      LogWarn("{}; goes on without, set server.http.listener", started.error().message);
+    }
+  }
+  if (settings.prometheus_port) {
+    STROM_ASSIGN(prometheus,
+                 http::HttpServer::Start(
+                     {"0.0.0.0", *settings.prometheus_port}, [this](const http::Request&) {
+                       return http::Response{
+                           200, "text/plain; version=0.0.4; charset=utf-8", metrics->Text(), {}};
+                     }));
+    LogInfo("metrics at http://0.0.0.0:{}/metrics", prometheus->port());
+  }
+  return {};
+}
 
 namespace {
 
@@ -112,22 +172,25 @@ Result<std::unique_ptr<Node>> Node::Start(Settings settings) {
   p.meta->Start();
   STROM_TRY(p.server->Start());
   if (p.settings.tiering) {
-    const server::Endpoint& bound = p.settings.server.bind.front();
-    const std::string host = bound.host == "0.0.0.0" ? "127.0.0.1" : bound.host;
+    client::Cluster itself = p.Itself();
+    itself.user = server::Access::kOwnUser;
+    itself.password = p.server->access().own_password();
     p.tiering = std::make_unique<tiering::TieringWorker>(tiering::TieringWorker::Options{
-        {fmt::format("{}:{}", host, p.server->BoundPort(0)), server::Access::kOwnUser,
-         p.server->access().own_password()},
-        fmt::format("server {}", p.settings.server.server_id),
-        {}});
+        std::move(itself), fmt::format("server {}", p.settings.server.server_id), {}});
     p.tiering->Start();
   }
   p.open = true;
+  p.serving = true;
+  STROM_TRY(p.StartHttp());
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
 Status Node::Close() {
   Parts& p = *parts_;
   p.open = false;
+  p.serving = false;
+  p.http.reset();
+  p.prometheus.reset();
   p.tiering.reset();
   p.server->Close();
   p.meta->Stop();

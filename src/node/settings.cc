@@ -256,6 +256,35 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
   STROM_TRY(values.Read("coordinator.producer-offsets.ttl", model::ParseDuration,
                         [&](Millis n) { settings.producer_offsets_ttl = n; }));
 
+  const std::string http = values.Text("server.http.listener", "127.0.0.1:8080");
+  settings.http_is_asked_for = settings.values.contains("server.http.listener");
+  if (http != "off") {
+    const auto parsed = ParseEndpoints("HTTP://" + http);
+    if (!parsed || parsed->size() != 1) {
+      return Err(ErrorCode::kInvalidConfig,
+                 "server.http.listener: '{}' is no HOST:PORT; write one, or off", http);
+    }
+    settings.http = parsed->front();
+  }
+  STROM_TRY(values.Read("server.http.sql.memory-size", model::ParseMemorySize,
+                        [&](int64_t n) { settings.http_memory_bytes = n; }));
+  STROM_TRY(values.Read("server.http.sql.max-rows", integer(1, INT64_MAX),
+                        [&](int64_t n) { settings.http_max_rows = n; }));
+  STROM_TRY(values.Read("server.http.sql.max-time", model::ParseDuration,
+                        [&](Millis n) { settings.http_max_time_ms = n; }));
+  for (const std::string& part : Split(values.Text("metrics.reporters", ""), ',')) {
+    const std::string reporter = ToLower(std::string(Trim(part)));
+    if (reporter.empty() || reporter == "jmx") continue;  // that is the JVM's
+    if (reporter != "prometheus") {
+      return Err(ErrorCode::kInvalidConfig,
+                 "metrics.reporters: '{}' is not supported; use prometheus", reporter);
+    }
+    settings.prometheus_port = 9249;
+  }
+  STROM_TRY(values.Read("metrics.reporter.prometheus.port", integer(0, 65535), [&](int64_t n) {
+    if (settings.prometheus_port) settings.prometheus_port = static_cast<int>(n);
+  }));
+
   server::Server::Options& server = settings.server;
   STROM_TRY(values.Read("tablet-server.id", integer(0, INT32_MAX),
                         [&](int64_t n) { server.server_id = static_cast<int32_t>(n); }));

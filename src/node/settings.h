@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,14 @@ struct Settings {
   int shards = 1;
   int io_threads = 2;
   bool tiering = true;
+  /// Where HTTP is served; nothing: nowhere. By default it may be missing, when somebody else is
+  /// there.
+  std::optional<server::Endpoint> http;
+  bool http_is_asked_for = false;
+  std::optional<int> prometheus_port;
+  int64_t http_memory_bytes = int64_t{1} << 30;
+  int64_t http_max_rows = 1'000'000;
+  Millis http_max_time_ms = 60'000;
   Millis producer_offsets_ttl = Millis{24} * 3600 * 1000;
   replica::Replicas::Options replicas;
   server::Server::Options server;

@@ -28,6 +28,10 @@ class ShardReplicas {
     const auto it = replicas_.find(bucket);
     return it == replicas_.end() ? nullptr : it->second.get();
   }
+  template <class Visit>
+  void Each(Visit visit) const {
+    for (const auto& [bucket, replica] : replicas_) visit(*replica);
+  }
   const std::shared_ptr<const meta::ClusterView>& view() const { return view_; }
   size_t index() const { return index_; }
   KvScans& kv_scans() { return kv_scans_; }

@@ -12,6 +12,7 @@ int32_t WireCode(ErrorCode code) {
     case ErrorCode::kAlreadyExists:
     case ErrorCode::kConflict:
     case ErrorCode::kOutcomeUnknown:
+    case ErrorCode::kLimitExceeded:
     case ErrorCode::kClosed: return static_cast<int32_t>(ErrorCode::kUnknownServerError);
     default: return static_cast<int32_t>(code);
   }

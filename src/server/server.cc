@@ -46,13 +46,20 @@ size_t Server::ShardOf(const runtime::Loop& loop) const {
   return 0;
 }
 
+void Server::OnAnswer(void* server, const Call& call, size_t bytes_out, bool failed) {
+  const Api* const api = FindApi(static_cast<int16_t>(call.api()));
+  if (api == nullptr) return;
+  static_cast<Server*>(server)->requests_.Count(*api, call.bytes_in(), bytes_out, failed,
+                                                std::chrono::steady_clock::now() - call.arrived());
+}
+
 void Server::Dispatch(const std::shared_ptr<net::Connection>& connection, net::RequestFrame frame) {
   const Api* api = FindApi(frame.header.api_key);
   const int16_t key = frame.header.api_key;
   const int16_t version = frame.header.version;
   if (connection->companion() == nullptr)
     connection->set_companion(access_.NewSession(*connection));
-  Call call(connection, std::move(frame));
+  Call call(connection, std::move(frame), {&Server::OnAnswer, this});
   if (api == nullptr) {
     return call.Fail(Error{ErrorCode::kUnsupportedVersion,
                            fmt::format("request {} ({}) is not supported by this server", key,

@@ -12,6 +12,7 @@
 #include "runtime/loop.h"
 #include "server/access.h"
 #include "server/meta_service.h"
+#include "server/metrics.h"
 
 namespace strom::server {
 
@@ -55,6 +56,7 @@ class Server {
   MetaService& meta() { return meta_; }
   const Clock& clock() const { return clock_; }
   Access& access() { return access_; }
+  RequestCounters& requests() { return requests_; }
   /// What the sender of a call may do. On the connection's loop.
   Rights RightsOf(const Call& call) {
     return {access_.authorizer(), call.session().caller, Here(call).view()};
@@ -77,6 +79,7 @@ class Server {
 
  private:
   size_t ShardOf(const runtime::Loop& loop) const;
+  static void OnAnswer(void* server, const Call& call, size_t bytes_out, bool failed);
   void Dispatch(const std::shared_ptr<net::Connection>& connection, net::RequestFrame frame);
 
   runtime::Shards& shards_;
@@ -85,6 +88,7 @@ class Server {
   const Clock& clock_;
   const Options options_;
   Access access_;
+  RequestCounters requests_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::map<std::string, Endpoint> endpoints_;  // fixed after Start
   mutable std::mutex settings_mutex_;          // guards settings_, which changes about never

@@ -18,6 +18,7 @@
 
 #include "base/json.h"
 #include "record/arrow_batch.h"
+#include "sql/confined_files.h"
 
 namespace strom::sql {
 namespace {
@@ -187,8 +188,16 @@ std::string JsonText(const duckdb::Value& value) {
 
 class DuckDbEngine final : public Engine {
  public:
-  explicit DuckDbEngine(Hooks hooks) : hooks_(std::move(hooks)) {
+  DuckDbEngine(Hooks hooks, const std::optional<Confinement>& confinement)
+      : hooks_(std::move(hooks)), confined_(confinement.has_value()) {
     duckdb::DBConfig config;
+    if (confinement) {
+      auto files = duckdb::make_uniq<ConfinedFiles>(confinement->spill_dir);
+      files_ = files.get();
+      config.file_system = duckdb::make_uniq<duckdb::VirtualFileSystem>(std::move(files));
+      config.options.maximum_memory = static_cast<duckdb::idx_t>(confinement->memory_bytes);
+      config.options.temporary_directory = confinement->spill_dir;
+    }
     config.SetOptionByName("autoinstall_known_extensions", duckdb::Value(false));
     config.SetOptionByName("autoload_known_extensions", duckdb::Value(false));
     config.replacement_scans.insert(
@@ -213,8 +222,13 @@ class DuckDbEngine final : public Engine {
     }
   }
 
+  void AllowFile(const std::string& path) override {
+    if (files_ != nullptr) files_->Allow(path);
+  }
+
   Result<int64_t> Run(const std::string& statement, RowSink& sink,
                       RowGroupCount* row_groups) override {
+    STROM_TRY(CheckConfined(statement));
     row_groups_.Begin(/*wanted=*/row_groups != nullptr);
     try {
       auto result = connection_->SendQuery(statement);
@@ -253,6 +267,7 @@ class DuckDbEngine final : public Engine {
   }
 
   Status RunToArrow(const std::string& query, const OnBatch& on_batch) override {
+    STROM_TRY(CheckConfined(query));
     try {
       auto result = connection_->SendQuery(query);
       if (result->HasError()) return Failed(result->GetErrorObject());
@@ -262,6 +277,7 @@ class DuckDbEngine final : public Engine {
       duckdb::ArrowConverter::ToArrowSchema(&c_schema, result->types, result->names, properties);
       const auto schema = arrow::ImportSchema(&c_schema);
       STROM_TRY(FromArrow(schema.status(), "result"));
+      bool any = false;
       while (auto chunk = result->Fetch()) {
         if (chunk->size() == 0) break;
         ArrowArray c_array;
@@ -269,9 +285,13 @@ class DuckDbEngine final : public Engine {
         const auto batch = arrow::ImportRecordBatch(&c_array, *schema);
         STROM_TRY(FromArrow(batch.status(), "result"));
         STROM_TRY(on_batch(*batch));
+        any = true;
       }
       if (result->HasError()) return Failed(result->GetErrorObject());
-      return {};
+      if (any) return {};
+      const auto empty = arrow::RecordBatch::MakeEmpty(*schema);
+      STROM_TRY(FromArrow(empty.status(), "result"));
+      return on_batch(*empty);
     } catch (const std::exception& fault) {
       return Failed(duckdb::ErrorData(fault));
     }
@@ -292,6 +312,21 @@ class DuckDbEngine final : public Engine {
   void Interrupt() override { connection_->Interrupt(); }
 
  private:
+  /// A confined engine answers questions and does nothing else: no files, settings, extensions.
+  Status CheckConfined(const std::string& statement) {
+    if (!confined_) return {};
+    try {
+      const auto parsed = connection_->ExtractStatements(statement);
+      if (parsed.size() == 1 && (parsed[0]->type == duckdb::StatementType::SELECT_STATEMENT ||
+                                 parsed[0]->type == duckdb::StatementType::EXPLAIN_STATEMENT))
+        return {};
+    } catch (const std::exception& fault) {
+      return Failed(duckdb::ErrorData(fault));
+    }
+    return Err(ErrorCode::kUnsupported,
+               "here there are queries and statements about tables, one at a time");
+  }
+
   static std::unexpected<Error> NotStateless(const std::string& what) {
     return Err(
         ErrorCode::kUnsupported,
@@ -332,6 +367,8 @@ class DuckDbEngine final : public Engine {
       case duckdb::ExceptionType::INVALID_INPUT:
       case duckdb::ExceptionType::OUT_OF_RANGE:
       case duckdb::ExceptionType::MISMATCH_TYPE: return ErrorCode::kInvalidArgument;
+      case duckdb::ExceptionType::OUT_OF_MEMORY: return ErrorCode::kLimitExceeded;
+      case duckdb::ExceptionType::PERMISSION: return ErrorCode::kUnsupported;
       case duckdb::ExceptionType::NOT_IMPLEMENTED: return ErrorCode::kUnsupported;
       case duckdb::ExceptionType::IO:
         return message.starts_with("No files found") ? ErrorCode::kNotFound : ErrorCode::kIo;
@@ -343,6 +380,8 @@ class DuckDbEngine final : public Engine {
   static std::unexpected<Error> Failed(const duckdb::ErrorData& fault) {
     std::string message = fault.RawMessage();
     if (const size_t cut = message.find("\n\nLINE"); cut != std::string::npos) message.resize(cut);
+    if (fault.Type() == duckdb::ExceptionType::OUT_OF_MEMORY)  // its advice is not for here
+      message.resize(std::min(message.size(), message.find('\n')));
     for (const ErrorCode code :
          {ErrorCode::kAuthorization, ErrorCode::kAuthenticate, ErrorCode::kNetwork,
           ErrorCode::kTableNotExist, ErrorCode::kDatabaseNotExist, ErrorCode::kRequestTimeOut,
@@ -356,6 +395,8 @@ class DuckDbEngine final : public Engine {
   }
 
   const Hooks hooks_;
+  const bool confined_;
+  ConfinedFiles* files_ = nullptr;  // of the database
   RowGroups row_groups_;
   std::unique_ptr<duckdb::DuckDB> database_;
   std::unique_ptr<duckdb::Connection> connection_;
@@ -363,9 +404,10 @@ class DuckDbEngine final : public Engine {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::Open(Hooks hooks) {
+Result<std::unique_ptr<Engine>> Engine::Open(Hooks hooks,
+                                             const std::optional<Confinement>& confinement) {
   try {
-    return std::unique_ptr<Engine>(std::make_unique<DuckDbEngine>(std::move(hooks)));
+    return std::unique_ptr<Engine>(std::make_unique<DuckDbEngine>(std::move(hooks), confinement));
   } catch (const std::exception& fault) {
     return Err(ErrorCode::kUnknownServerError, "cannot start the SQL engine: {}", fault.what());
   }

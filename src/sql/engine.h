@@ -43,19 +43,22 @@ class Engine {
     ScanSchema scan_schema;
   };
 
-  static Result<std::unique_ptr<Engine>> Open(Hooks hooks);
+  static Result<std::unique_ptr<Engine>> Open(
+      Hooks hooks, const std::optional<Confinement>& confinement = std::nullopt);
   virtual ~Engine() = default;
 
   /// Runs a statement and gives its rows to `sink`; returns their number. `row_groups`: of the
   /// Parquet files in its plan, whose footers are read for it; nobody asks when it is null.
   virtual Result<int64_t> Run(const std::string& statement, RowSink& sink,
                               RowGroupCount* row_groups = nullptr) = 0;
-  /// Runs a query and gives its rows as Arrow batches.
+  /// Runs a query and gives its rows as Arrow batches, at least one.
   using OnBatch = std::function<Status(const std::shared_ptr<arrow::RecordBatch>&)>;
   virtual Status RunToArrow(const std::string& query, const OnBatch& on_batch) = 0;
   /// Errors: kUnsupported when `query` works over more than the row at hand.
   virtual Status CheckStateless(const std::string& query) = 0;
   virtual void Interrupt() = 0;
+  /// Of a confined engine: a file that it may read. Any thread.
+  virtual void AllowFile(const std::string& path) = 0;
 };
 
 }  // namespace strom::sql

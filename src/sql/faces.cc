@@ -54,7 +54,21 @@ Result<Faces::LakePart> Faces::ReadLake(const client::Table& table) const {
   if (!part.snapshot_id) return part;
   STROM_ASSIGN(const auto lake, OpenLake(table));
   STROM_ASSIGN(part.files, lake->Plan(*part.snapshot_id));
+  STROM_TRY(AllowFiles(table, part.files));
   return part;
+}
+
+Status Faces::AllowFiles(const client::Table& table,
+                         const std::vector<lake::DataFile>& files) const {
+  if (!allow_) return {};
+  // The server refuses this to whoever may not read the table.
+  STROM_TRY(connection_.Call(wire::GetTableStatsRequest{table.info.table_id, {}, {}}));
+  for (const lake::DataFile& file : files) {
+    allow_(file.path);
+    for (const std::string& path : file.deletes) allow_(path);
+    for (const lake::DataFile::KeyDeletes& keys : file.key_deletes) allow_(keys.path);
+  }
+  return {};
 }
 
 Result<Faces::LakePart> Faces::LakeAt(const client::Table& table,
@@ -84,6 +98,7 @@ Result<Faces::LakePart> Faces::LakeAt(const client::Table& table,
                table.info.path.table, *part.snapshot_id, table.info.path.table);
   }
   STROM_ASSIGN(part.files, std::move(files));
+  STROM_TRY(AllowFiles(table, part.files));
   return part;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,6 +59,10 @@ class Faces {
   /// What the queries since the last call will read.
   std::vector<ScanReport> TakeReports() { return std::exchange(reports_, {}); }
 
+  /// The session works for somebody else: rows of a table's lake are given to those who may read
+  /// the table, and `allow` hears of the files that they are in.
+  void Confine(std::function<void(const std::string& path)> allow) { allow_ = std::move(allow); }
+
   /// Key tables of at least `rows` rows in the lake are read from there, with the changes since
   /// over them; smaller ones from the server.
   static constexpr int64_t kKeysFromLakeFrom = 500'000;
@@ -114,6 +119,8 @@ class Faces {
   /// What the server knows of the lake: no files.
   Result<LakePart> Registered(const client::Table& table) const;
   Result<LakePart> ReadLake(const client::Table& table) const;
+  /// Of a confined session. Errors: kAuthorization.
+  Status AllowFiles(const client::Table& table, const std::vector<lake::DataFile>& files) const;
   /// The lake as it was at a time or with a snapshot.
   Result<LakePart> LakeAt(const client::Table& table, const ReadOptions& options) const;
   Result<std::vector<Progress>> ProgressOf(const client::Table& table, const LakePart& lake);
@@ -134,6 +141,7 @@ class Faces {
   client::Connection& connection_;
   Scans& scans_;
   int64_t lake_from_ = kKeysFromLakeFrom;
+  std::function<void(const std::string& path)> allow_;  // of a confined session
   std::set<std::string> equal_;
   std::optional<StreamSource> stream_;
   std::optional<std::string> history_;  // the query that stands for the source

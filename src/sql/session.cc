@@ -37,7 +37,7 @@ class Session::Inner {
         scans_(connection_->cluster()),
         faces_(*connection_, scans_) {}
 
-  Status Start() {
+  Status Start(const std::optional<Confinement>& confinement) {
     Engine::Hooks hooks;
     hooks.resolve = [this](const std::string& database,
                            const std::string& table) -> Result<std::optional<Engine::Resolved>> {
@@ -47,7 +47,9 @@ class Session::Inner {
     };
     hooks.open_scan = [this](const Engine::ScanRequest& request) { return scans_.Open(request); };
     hooks.scan_schema = [this](const std::string& id) { return scans_.SchemaOf(id); };
-    STROM_ASSIGN(engine_, Engine::Open(std::move(hooks)));
+    STROM_ASSIGN(engine_, Engine::Open(std::move(hooks), confinement));
+    confined_ = confinement.has_value();
+    if (confined_) faces_.Confine([this](const std::string& path) { engine_->AllowFile(path); });
     return {};
   }
 
@@ -55,6 +57,25 @@ class Session::Inner {
     STROM_ASSIGN(const Statement statement, ParseStatement(text));
     auto report = std::visit([&](const auto& parsed) { return Do(parsed, sink); }, statement);
     EndStatement();
+    return report;
+  }
+
+  Result<StatementReport> RunToArrow(const std::string& text, const OnBatch& on_batch) {
+    STROM_ASSIGN(const Statement statement, ParseStatement(text));
+    const Query* const query = std::get_if<Query>(&statement);
+    if (query == nullptr)
+      return Err(ErrorCode::kUnsupported, "only the rows of a query can be given as Arrow");
+    faces_.Begin(query->equal);
+    StatementReport report;
+    report.has_rows = true;
+    const Status done =
+        engine_->RunToArrow(query->text, [&](const std::shared_ptr<arrow::RecordBatch>& batch) {
+          report.rows += batch->num_rows();
+          return on_batch(batch);
+        });
+    report.scans = faces_.TakeReports();
+    EndStatement();
+    if (!done) return std::unexpected(done.error());
     return report;
   }
 
@@ -80,6 +101,13 @@ class Session::Inner {
     return names;
   }
 
+  Status UseDatabase(const std::string& name) {
+    STROM_ASSIGN(const auto exists, connection_->Call(wire::DatabaseExistsRequest{name}));
+    if (!exists.exists)
+      return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", name);
+    database_ = name;
+    return {};
+  }
   const std::string& database() const { return database_; }
   /// From a signal's handler.
   void Interrupt() {
@@ -256,15 +284,14 @@ class Session::Inner {
     return Said("catalog is now " + catalog_);
   }
 
-  Result<StatementReport> Do(const Use& s, RowSink&) {
-    STROM_ASSIGN(const auto exists, connection_->Call(wire::DatabaseExistsRequest{s.database}));
-    if (!exists.exists)
-      return Err(ErrorCode::kDatabaseNotExist, "database {} does not exist", s.database);
-    database_ = s.database;
+  Result<StatementReport> Do(const sql::Use& s, RowSink&) {
+    STROM_TRY(UseDatabase(s.database));
     return Said("database is now " + database_);
   }
 
   Result<StatementReport> Do(const Set& s, RowSink&) {
+    if (confined_)
+      return Err(ErrorCode::kUnsupported, "settings of a session that ends with this statement");
     if (s.key == "execution.runtime-mode") {
       const std::string mode = s.value.value_or("batch");
       if (mode != "batch" && mode != "streaming") {
@@ -451,25 +478,33 @@ class Session::Inner {
   std::set<std::string> catalogs_ = {"fluss_catalog"};
   std::string catalog_ = "fluss_catalog";
   bool streaming_ = false;
+  bool confined_ = false;
   std::atomic<bool> stop_ = false;
 };
 
 Session::Session(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
 Session::~Session() = default;
 
-Result<std::unique_ptr<Session>> Session::Open(const client::Cluster& cluster) {
+Result<std::unique_ptr<Session>> Session::Open(const client::Cluster& cluster,
+                                               const std::optional<Confinement>& confinement) {
   STROM_ASSIGN(auto connection, client::Connection::Open(cluster));
   auto inner = std::make_unique<Inner>(std::move(connection));
-  STROM_TRY(inner->Start());
+  STROM_TRY(inner->Start(confinement));
   return std::unique_ptr<Session>(new Session(std::move(inner)));
 }
 
 Result<StatementReport> Session::Run(const std::string& statement, RowSink& sink) {
   return inner_->Run(statement, sink);
 }
+Result<StatementReport> Session::RunToArrow(const std::string& statement, const OnBatch& on_batch) {
+  return inner_->RunToArrow(statement, on_batch);
+}
 Result<StatementReport> Session::DeleteKeys(const model::TablePath& table,
                                             const std::string& query) {
   return inner_->DeleteKeys(table, query);
+}
+Status Session::Use(const std::string& database) {
+  return inner_->UseDatabase(database);
 }
 std::vector<std::string> Session::Names() {
   return inner_->Names();

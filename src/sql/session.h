@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <arrow/type_fwd.h>
+
 #include "base/result.h"
 #include "model/ids.h"
 
@@ -37,6 +39,13 @@ class RowSink {
   /// The rows so far are to be seen now, though more may come. False when nobody reads them any
   /// more.
   virtual bool Flush() { return true; }
+};
+
+/// What a session may use when it works on a server for somebody else: queries and statements about
+/// tables, none about files; rows of the lake only of tables that its user may read.
+struct Confinement {
+  int64_t memory_bytes = 0;
+  std::string spill_dir;  // what does not fit is put there
 };
 
 /// What a query read, for the footer of a result.
@@ -72,15 +81,22 @@ struct StatementReport {
 class Session {
  public:
   /// Errors: kNetwork, kInvalidArgument.
-  static Result<std::unique_ptr<Session>> Open(const client::Cluster& cluster);
+  static Result<std::unique_ptr<Session>> Open(
+      const client::Cluster& cluster, const std::optional<Confinement>& confinement = std::nullopt);
   ~Session();
 
   /// Runs one statement. Errors: kInvalidArgument (syntax), those of the server, kUnsupported, and
   /// what DuckDB says.
   Result<StatementReport> Run(const std::string& statement, RowSink& sink);
+  /// Runs a query and gives its rows as Arrow batches; the schema comes with the first, which may
+  /// be empty. Errors: as of Run; kUnsupported for other statements.
+  using OnBatch = std::function<Status(const std::shared_ptr<arrow::RecordBatch>&)>;
+  Result<StatementReport> RunToArrow(const std::string& statement, const OnBatch& on_batch);
   /// Removes the rows of a primary key table whose keys `query` gives, whose columns are those of
   /// the key. Errors: as of Run.
   Result<StatementReport> DeleteKeys(const model::TablePath& table, const std::string& query);
+  /// As USE. Errors: kDatabaseNotExist.
+  Status Use(const std::string& database);
   /// Names for completion: databases, tables.
   std::vector<std::string> Names();
   const std::string& current_database() const;
