@@ -4,7 +4,7 @@ BUILD = cmake --build --preset
 PYTHON = .deps/venv/bin/python
 PYTEST = $(PYTHON) -m pytest -q --no-header -p no:cacheprovider
 
-.PHONY: all setup release gcc asan tsan unit conformance conformance-fast races soak fuzz explore lint format test bench bench-upstream quickstart run clean
+.PHONY: all setup release gcc asan tsan unit conformance conformance-fast compatibility races soak fuzz explore lint format test bench bench-upstream quickstart run clean
 
 all: release
 
@@ -37,6 +37,10 @@ conformance: release
 	@tools/setup_flink.sh 1.20
 	@tools/setup_flink.sh 2.2
 	@$(PYTEST) tests/conformance
+
+# What docs/compatibility.md says, from a run of all of it.
+compatibility: export STROM_COMPATIBILITY = $(CURDIR)/docs/compatibility.md
+compatibility: conformance
 
 # A server that watches its own threads, under unmodified clients and bad input.
 races: setup

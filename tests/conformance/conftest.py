@@ -1,9 +1,12 @@
 import asyncio
+import os
+import pathlib
 import uuid
 
 import fluss
 import pytest
 
+from compatibility import Report
 from harness import Server
 
 
@@ -47,3 +50,19 @@ def run(server):
 @pytest.fixture
 def run_without_lake(server_without_lake):
     return runner_on(server_without_lake)
+
+
+REPORT = Report()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    result = (yield).get_result()
+    if result.when == "call" or result.outcome != "passed":
+        reason = str(result.longrepr[2]).removeprefix("Skipped: ") if result.skipped and isinstance(result.longrepr, tuple) else ""
+        REPORT.add(result.nodeid, {"passed": "works", "failed": "fails", "skipped": "not run"}[result.outcome], reason)
+
+
+def pytest_sessionfinish():
+    if target := os.environ.get("STROM_COMPATIBILITY"):
+        pathlib.Path(target).write_text(REPORT.text())
