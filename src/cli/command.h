@@ -62,6 +62,7 @@ int RunLookup(const std::vector<std::string>& words);
 int RunTable(const std::vector<std::string>& words);
 int RunAcl(const std::vector<std::string>& words);
 int RunUser(const std::vector<std::string>& words);
+int RunCompletion(const std::vector<std::string>& words);
 int RunDb(const std::vector<std::string>& words);
 
 }  // namespace strom::cli

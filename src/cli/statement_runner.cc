@@ -22,10 +22,14 @@ std::string Sources(const sql::StatementReport& report) {
     if (!scan.snapshot_id) text += "no lake snapshot";
     if (!scan.lake_only) text += fmt::format(", stream {} rows", scan.stream_rows);
   }
-  if (report.row_groups > 0) {
-    text +=
-        fmt::format("; {} of {} row groups skipped", report.row_groups_skipped, report.row_groups);
+  const sql::RowGroupCount& lake = report.lake;
+  if (lake.all > 0) {
+    text += fmt::format(
+        "; lake: {} of {} files and {} of {} row groups skipped, {} bytes to read, {} skipped",
+        lake.files_skipped, lake.files, lake.skipped, lake.all, lake.bytes - lake.bytes_skipped,
+        lake.bytes_skipped);
   }
+  if (report.stream_bytes) text += fmt::format("; stream: {} bytes read", *report.stream_bytes);
   return text;
 }
 

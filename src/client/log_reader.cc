@@ -39,6 +39,7 @@ Status LogReader::FetchMore() {
 }
 
 Status LogReader::Hold(const SharedBytes& batches, bool projected) {
+  if (options_.bytes_read != nullptr) *options_.bytes_read += static_cast<int64_t>(batches.size());
   fetched_ = batches.owner();
   fetched_projected_ = projected;
   record::LogBatches all(batches.view());

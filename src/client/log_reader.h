@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -26,7 +27,8 @@ class LogReader {
     std::optional<std::vector<int32_t>>
         columns;  // positions in the table's schema, any order; absent = all
     int32_t fetch_bytes = 4 << 20;
-    int32_t wait_ms = 1000;  // of one fetch for rows that are not there yet
+    int32_t wait_ms = 1000;                      // of one fetch for rows that are not there yet
+    std::atomic<int64_t>* bytes_read = nullptr;  // grows by what comes, when somebody counts
   };
 
   LogReader(Connection& connection, std::shared_ptr<const Table> table, Range range,

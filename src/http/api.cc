@@ -247,31 +247,38 @@ Result<Response> AnswerArrow(sql::Session& session, const Asked& asked,
   return response;
 }
 
-Result<Response> RunSql(const Request& request, const Api::Options& limits) {
-  STROM_ASSIGN(const Asked asked, Parse(request, limits));
-  client::Cluster cluster = limits.cluster;
+Response PlainText(int status, std::string text) {
+  return {status, "text/plain; charset=utf-8", std::move(text), {}};
+}
+
+}  // namespace
+
+Result<Response> Api::RunSql(const Request& request) {
+  STROM_ASSIGN(const Asked asked, Parse(request, options_));
+  if (!free_.try_acquire_for(std::chrono::milliseconds(asked.timeout_ms))) {
+    return Err(ErrorCode::kRequestTimeOut, "{} queries run already, and none ended in {} ms",
+               options_.max_queries, asked.timeout_ms);
+  }
+  const auto give_back =
+      std::unique_ptr<void, std::function<void(void*)>>(this, [this](void*) { free_.release(); });
+  client::Cluster cluster = options_.cluster;
   if (request.credentials) {
     cluster.user = request.credentials->user;
     cluster.password = request.credentials->password;
   }
-  STROM_ASSIGN(const auto session, sql::Session::Open(cluster, sql::Confinement{limits.memory_bytes,
-                                                                                limits.spill_dir}));
+  STROM_ASSIGN(
+      const auto session,
+      sql::Session::Open(cluster, sql::Confinement{options_.memory_bytes, options_.spill_dir}));
   if (!asked.database.empty()) STROM_TRY(session->Use(asked.database));
   Deadline deadline(*session, asked.timeout_ms);
   auto answer =
-      asked.arrow ? AnswerArrow(*session, asked, limits) : AnswerJson(*session, asked, limits);
+      asked.arrow ? AnswerArrow(*session, asked, options_) : AnswerJson(*session, asked, options_);
   if (deadline.Stop() && !answer) {
     return Err(ErrorCode::kRequestTimeOut, "the query took longer than {} ms and was ended",
                asked.timeout_ms);
   }
   return answer;
 }
-
-Response PlainText(int status, std::string text) {
-  return {status, "text/plain; charset=utf-8", std::move(text), {}};
-}
-
-}  // namespace
 
 Response Api::Sql(const Request& request) {
   const std::string id = std::to_string(++next_request_);
@@ -281,7 +288,7 @@ Response Api::Sql(const Request& request) {
     response.status = 405;
     response.headers["Allow"] = "POST";
   } else {
-    const auto answer = RunSql(request, options_);
+    const auto answer = RunSql(request);
     response = answer ? *answer : Failed(answer.error(), id);
   }
   response.headers["X-Request-Id"] = id;

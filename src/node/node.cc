@@ -72,6 +72,7 @@ Status Node::Parts::StartHttp() {
   http::Api::Options options;
   options.cluster = Itself();
   options.memory_bytes = settings.http_memory_bytes;
+  options.max_queries = settings.http_max_queries;
   options.max_rows = settings.http_max_rows;
   options.max_time_ms = settings.http_max_time_ms;
   options.spill_dir = settings.data_dir + "/sql-spill";

@@ -268,6 +268,8 @@ Result<Settings> MakeSettings(const std::map<std::string, std::string>& given) {
   }
   STROM_TRY(values.Read("server.http.sql.memory-size", model::ParseMemorySize,
                         [&](int64_t n) { settings.http_memory_bytes = n; }));
+  STROM_TRY(values.Read("server.http.sql.max-queries", integer(1, 1024),
+                        [&](int64_t n) { settings.http_max_queries = n; }));
   STROM_TRY(values.Read("server.http.sql.max-rows", integer(1, INT64_MAX),
                         [&](int64_t n) { settings.http_max_rows = n; }));
   STROM_TRY(values.Read("server.http.sql.max-time", model::ParseDuration,

@@ -28,7 +28,8 @@ struct Settings {
   std::optional<server::Endpoint> http;
   bool http_is_asked_for = false;
   std::optional<int> prometheus_port;
-  int64_t http_memory_bytes = int64_t{1} << 30;
+  int64_t http_memory_bytes = int64_t{512} << 20;
+  int64_t http_max_queries = 4;
   int64_t http_max_rows = 1'000'000;
   Millis http_max_time_ms = 60'000;
   Millis producer_offsets_ttl = Millis{24} * 3600 * 1000;

@@ -9,7 +9,6 @@
 #include <arrow/type_fwd.h>
 
 #include "base/result.h"
-#include "sql/row_groups.h"
 #include "sql/session.h"
 
 namespace strom::sql {

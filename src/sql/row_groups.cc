@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct Filter {
 struct FileScan {
   std::vector<std::string> files;
   std::multimap<std::string, Filter> filters;  // by column
+  std::set<std::string> columns;               // that are read
 };
 
 /// What is known of a column of a row group; nothing when that is not enough to compare with.
@@ -71,6 +73,9 @@ struct Plans : duckdb::OptimizerExtensionInfo {
     FileScan scan;
     const auto& data = get.bind_data->Cast<duckdb::MultiFileBindData>();
     for (const auto& file : data.file_list->GetAllFiles()) scan.files.push_back(file.path);
+    for (const duckdb::ColumnIndex& column : get.GetColumnIds()) {
+      if (!column.IsVirtualColumn()) scan.columns.insert(get.GetColumnName(column));
+    }
     for (const auto& [column, filter] : get.table_filters.filters) {
       if (column < get.names.size())
         scan.filters.emplace(get.names[column], Filter{get.returned_types[column], filter->Copy()});
@@ -117,19 +122,41 @@ RowGroupCount RowGroups::Count(duckdb::Connection& connection) {
     for (const std::string& file : scan.files)
       files += (files.empty() ? "" : ", ") + duckdb::KeywordHelper::WriteQuoted(file, '\'');
     const auto footers = connection.Query(
-        "SELECT file_name, row_group_id, path_in_schema, stats_min_value, stats_max_value "
-        "FROM parquet_metadata([" +
+        "SELECT file_name, row_group_id, path_in_schema, stats_min_value, stats_max_value, "
+        "total_compressed_size FROM parquet_metadata([" +
         files + "])");
     if (footers->HasError()) continue;  // the query itself says what is wrong with the files
-    std::map<std::pair<std::string, int64_t>, bool> left_out;
+    struct Group {
+      bool out = false;
+      int64_t bytes = 0;
+    };
+    std::map<std::string, std::map<int64_t, Group>> groups;  // by file
     for (size_t row = 0; row < footers->RowCount(); ++row) {
       const auto cell = [&](size_t column) { return footers->GetValue(column, row); };
-      bool& out = left_out[{cell(0).GetValue<std::string>(), cell(1).GetValue<int64_t>()}];
-      const auto [begin, end] = scan.filters.equal_range(cell(2).GetValue<std::string>());
-      for (auto it = begin; it != end && !out; ++it) out = LeavesOut(it->second, cell(3), cell(4));
+      Group& group = groups[cell(0).GetValue<std::string>()][cell(1).GetValue<int64_t>()];
+      const auto path = cell(2).GetValue<std::string>();
+      const auto [begin, end] = scan.filters.equal_range(path);
+      for (auto it = begin; it != end && !group.out; ++it)
+        group.out = LeavesOut(it->second, cell(3), cell(4));
+      // A column with something inside is stored as its parts, "column, part".
+      const bool wanted = scan.columns.contains(path) ||
+                          scan.columns.contains(path.substr(0, path.find_first_of(",.")));
+      if (wanted) group.bytes += cell(5).GetValue<int64_t>();
     }
-    count.all += static_cast<int64_t>(left_out.size());
-    for (const auto& [group, out] : left_out) count.skipped += out ? 1 : 0;
+    for (const auto& [file, of_file] : groups) {
+      bool all_out = true;
+      for (const auto& [number, group] : of_file) {
+        ++count.all;
+        count.bytes += group.bytes;
+        if (group.out) {
+          ++count.skipped;
+          count.bytes_skipped += group.bytes;
+        }
+        all_out = all_out && group.out;
+      }
+      ++count.files;
+      count.files_skipped += all_out ? 1 : 0;
+    }
   }
   return count;
 }

@@ -9,11 +9,15 @@ struct DBConfig;
 
 namespace strom::sql {
 
-/// How many row groups of Parquet files a query has before it, and how many of them its filters
-/// leave out by the files' statistics.
+/// What a query has before it in Parquet files, and how much of it its filters leave out by the
+/// files' statistics. Bytes are those of the columns that it wants, as they lie in the files.
 struct RowGroupCount {
   int64_t all = 0;
   int64_t skipped = 0;
+  int64_t files = 0;
+  int64_t files_skipped = 0;
+  int64_t bytes = 0;
+  int64_t bytes_skipped = 0;
 };
 
 /// Notes the Parquet scans and filters of DuckDB's plans, and counts. DuckDB skips row groups by

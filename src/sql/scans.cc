@@ -182,11 +182,13 @@ using SharedConnection = std::shared_ptr<client::Connection>;
 using SharedTable = std::shared_ptr<const client::Table>;
 
 BucketBatchReader::OpenBucket LogsOf(SharedConnection connection, const Scan& scan,
-                                     std::vector<std::string> names) {
-  return [connection, scan, names](size_t i) -> BucketBatchReader::NextRows {
+                                     std::vector<std::string> names,
+                                     std::atomic<int64_t>& bytes_read) {
+  return [connection, scan, names, &bytes_read](size_t i) -> BucketBatchReader::NextRows {
     const SharedTable& table = scan.table;
     client::LogReader::Options options;
     options.columns = PositionsOf(table->info.descriptor.schema, names);
+    options.bytes_read = &bytes_read;
     auto reader = std::make_shared<client::LogReader>(*connection, table, scan.ranges[i], options);
     return [connection, reader, table, names, kinds = scan.kinds,
             bucket = scan.ranges[i].bucket]() -> Result<std::shared_ptr<arrow::RecordBatch>> {
@@ -335,6 +337,7 @@ void Scans::SetRows(const std::string& relation,
 void Scans::Clear() {
   const std::lock_guard lock(mutex_);
   scans_.clear();
+  log_bytes_ = 0;
 }
 
 Result<Scan> Scans::Find(const std::string& id) const {
@@ -380,7 +383,7 @@ Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
   return std::make_shared<BucketBatchReader>(
       keys ? scan.buckets.size() : scan.ranges.size(),
       keys ? KeysOf(shared, scan.table, scan.buckets, PositionsOf(schema, request.columns))
-           : LogsOf(shared, scan, request.columns),
+           : LogsOf(shared, scan, request.columns, log_bytes_),
       std::move(rows));
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -46,6 +47,8 @@ class Scans {
   std::string Add(Scan scan);
   /// Gives the scan that stands behind `relation` other rows.
   void SetRows(const std::string& relation, std::vector<std::shared_ptr<arrow::RecordBatch>> rows);
+  /// What the logs gave since the last Clear.
+  int64_t log_bytes() const { return log_bytes_; }
   /// Forgets those of a statement that ended.
   void Clear();
 
@@ -60,6 +63,7 @@ class Scans {
   mutable std::mutex mutex_;  // guards scans_, which DuckDB's threads read
   std::map<std::string, Scan> scans_;
   int64_t next_id_ = 0;
+  mutable std::atomic<int64_t> log_bytes_ = 0;
 };
 
 }  // namespace strom::sql

@@ -119,7 +119,11 @@ class Session::Inner {
   model::TablePath PathOf(const TableName& name) const {
     return {name.database.empty() ? database_ : name.database, name.table};
   }
-  static StatementReport Said(std::string message) { return {false, 0, std::move(message), {}}; }
+  static StatementReport Said(std::string message) {
+    StatementReport report;
+    report.message = std::move(message);
+    return report;
+  }
 
   static StatementReport List(const std::vector<std::string>& columns,
                               const std::vector<std::vector<std::string>>& rows, RowSink& sink) {
@@ -132,7 +136,10 @@ class Session::Inner {
       sink.Row(cells);
     }
     sink.End();
-    return {true, static_cast<int64_t>(rows.size()), "", {}};
+    StatementReport report;
+    report.has_rows = true;
+    report.rows = static_cast<int64_t>(rows.size());
+    return report;
   }
 
   Result<StatementReport> Do(const CreateDatabase& s, RowSink&) {
@@ -453,8 +460,7 @@ class Session::Inner {
     }
     StatementReport report;
     report.explains = ToUpper(s.text.substr(0, 7)) == "EXPLAIN";
-    RowGroupCount row_groups;
-    RowGroupCount* const count = report.explains ? &row_groups : nullptr;
+    RowGroupCount* const count = report.explains ? &report.lake : nullptr;
     auto rows = engine_->Run(s.text, sink, count);
     for (int i = 1; i < kTries && !rows && rows.error().code == ErrorCode::kLogOffsetOutOfRange;
          ++i) {
@@ -463,8 +469,7 @@ class Session::Inner {
     }
     report.scans = faces_.TakeReports();
     if (!rows) return std::unexpected(rows.error());
-    report.row_groups = row_groups.all;
-    report.row_groups_skipped = row_groups.skipped;
+    if (report.explains && scans_.log_bytes() > 0) report.stream_bytes = scans_.log_bytes();
     report.has_rows = *rows >= 0;
     report.rows = std::max<int64_t>(*rows, 0);
     return report;

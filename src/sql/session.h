@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "model/ids.h"
+#include "sql/row_groups.h"
 
 namespace strom::client {
 struct Cluster;
@@ -67,9 +68,10 @@ struct StatementReport {
   std::vector<ScanReport> scans;
   bool explains = false;
   bool interrupted = false;  // a stream was followed until somebody ended it
-  // Of EXPLAIN: row groups of the lake's Parquet files, and those that the filters leave out.
-  int64_t row_groups = 0;
-  int64_t row_groups_skipped = 0;
+  /// Of EXPLAIN: what there is in the lake's Parquet files, and what the filters leave out.
+  RowGroupCount lake;
+  /// Of EXPLAIN ANALYZE: what came of the logs; nothing when no log was read.
+  std::optional<int64_t> stream_bytes;
 };
 
 /// A SQL session against one cluster: Flink-spelled statements about tables go to the server,

@@ -121,3 +121,21 @@ def test_tables_and_databases(server, name):
     assert "still has 1 tables" in strom(server, "db", "drop", name, "--yes", code=6)
     strom(server, "table", "drop", f"{name}.t", "--yes")
     strom(server, "db", "drop", name, "--yes")
+
+
+def test_shells_complete_verbs_and_names(server, name):
+    sql(server, f"CREATE TABLE {name} (id INT)", f"CREATE DATABASE d_{name}", f"CREATE TABLE d_{name}.inner (id INT)")
+
+    def words(*given):
+        done = subprocess.run([STROM, "completion", "words", *given], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0 and done.stderr == ""
+        return done.stdout.split()
+
+    assert {"server", "sql", "lake", "acl"} <= set(words())
+    assert "describe" in words("table") and "verify" in words("lake")
+    for verb in (["read"], ["table", "describe"], ["lake", "why"]):
+        assert {name, f"d_{name}.inner"} <= set(words(*verb, "--bootstrap", server.address, "-o", "csv"))
+    assert words("read", "--bootstrap") == [] and words("read", "--bootstrap", "127.0.0.1:1", "x") == []
+    script = f'source <({STROM} completion bash); PATH={STROM.rsplit("/", 1)[0]}:$PATH; COMP_WORDS=(strom table de); COMP_CWORD=2; _strom; echo "${{COMPREPLY[@]}}"'
+    assert subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split() == ["describe"]
+    assert subprocess.run([STROM, "completion", "tcsh"], capture_output=True).returncode == 2

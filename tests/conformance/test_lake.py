@@ -1,6 +1,7 @@
 """Tables that are tiered into Paimon: independent readers see what the log has, row for row, whatever dies on the way."""
 import json
 import random
+import re
 import subprocess
 
 import pytest
@@ -162,7 +163,22 @@ def test_explain_counts_the_row_groups_that_filters_leave_out(server, name):
         for kind in ("EXPLAIN", "EXPLAIN ANALYZE"):
             words = [STROM, "sql", "--bootstrap", server.address, "-c", f"{kind} SELECT * FROM {name} WHERE {condition}"]
             told = subprocess.run(words, capture_output=True, text=True, timeout=60).stderr
-            assert f"{skipped} of 4 row groups skipped" in told, (condition, told)
+            assert f"{skipped} of 4 files and {skipped} of 4 row groups skipped" in told, (condition, told)
+
+    def bytes_told(query):
+        words = [STROM, "sql", "--bootstrap", server.address, "-c", f"EXPLAIN ANALYZE {query}"]
+        told = subprocess.run(words, capture_output=True, text=True, timeout=60).stderr
+        return [int(number) for number in re.search(r"(\d+) bytes to read, (\d+) skipped", told).groups()], "stream" in told.split("; lake:")[1]
+
+    (all_of_it, none), streamed = bytes_told(f"SELECT * FROM {name}")
+    assert none == 0 and not streamed
+    (one, rest), _ = bytes_told(f"SELECT * FROM {name} WHERE id < 100")
+    assert 0 < one < all_of_it and one + rest == all_of_it
+    (column, _), _ = bytes_told(f"SELECT id FROM {name}")
+    assert 0 < column < all_of_it, "the columns that are wanted"
+    sql(server, f"ALTER TABLE {name} SET ('table.datalake.enabled' = 'false')", f"INSERT INTO {name} VALUES (1000, 'late', 1, NULL)")
+    words = [STROM, "sql", "--bootstrap", server.address, "-c", f"EXPLAIN ANALYZE SELECT * FROM {name}"]
+    assert re.search(r"stream: \d+ bytes read", subprocess.run(words, capture_output=True, text=True, timeout=60).stderr)
 
 
 def test_before_the_first_commit_the_lake_is_empty_and_not_an_error(server, name):
