@@ -92,6 +92,7 @@ int LakeJobs(const LakeVerb& verb) {
   if (!status) return Report(status.error());
   verb.printer.Begin({{"table", "VARCHAR", false},
                       {"state", "VARCHAR", false},
+                      {"freshness_ms", "BIGINT", true},
                       {"since_ms", "BIGINT", true},
                       {"due_in_ms", "BIGINT", true},
                       {"worker", "VARCHAR", false},
@@ -110,7 +111,7 @@ int LakeJobs(const LakeVerb& verb) {
       return Maybe(table.last,
                    [&](const LakeTableStatus::Round& round) { return Number(round.*member); });
     };
-    verb.printer.Row({Text(table.path.ToString()), Text(StateOf(table)),
+    verb.printer.Row({Text(table.path.ToString()), Text(StateOf(table)), Number(table.freshness_ms),
                       Maybe(table.since_ms, Number), Maybe(due, Number), Maybe(table.worker, Text),
                       Number(table.failures), Maybe(table.failure, Text),
                       last(&LakeTableStatus::Round::finished_ms),
@@ -152,8 +153,8 @@ int LakeWhy(const LakeVerb& verb, const std::string& table) {
       why = "it is paused";
       advice = "strom lake resume " + name;
     } else if (one.failures > 0) {
-      why = fmt::format("{} rounds failed, the last one with: {}", one.failures,
-                        one.failure.value_or("no reason given"));
+      why = fmt::format("{} round{} failed, the last one with: {}", one.failures,
+                        one.failures == 1 ? "" : "s", one.failure.value_or("no reason given"));
       advice = one.state == "failed" ? "nothing: it is tried again in " + due
                                      : std::string("nothing: it waits for a worker");
     } else if (one.state == "pending") {
