@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <vector>
 
 #include <poll.h>
 #include <unistd.h>
@@ -70,6 +72,20 @@ Result<std::optional<std::string>> RowPieces::Cut(size_t end) {
   pending_.erase(0, end);
   seen_ = whole_ = 0;
   return path_;
+}
+
+Result<KeptInput> KeepInput() {
+  KeptInput kept((std::filesystem::temp_directory_path() / ("strom-write-" + NewUuid())).string());
+  FILE* const file = std::fopen(kept.path().c_str(), "wb");
+  if (file == nullptr)
+    return Err(ErrorCode::kIo, "cannot write {}: {}", kept.path(), std::strerror(errno));
+  std::vector<char> buffer(1 << 20);
+  bool good = true;
+  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), stdin))
+    good = good && std::fwrite(buffer.data(), 1, got, file) == got;
+  good = std::fclose(file) == 0 && good;
+  if (!good) return Err(ErrorCode::kIo, "cannot write {}: {}", kept.path(), std::strerror(errno));
+  return kept;
 }
 
 }  // namespace strom::cli

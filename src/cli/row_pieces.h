@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "base/uuid.h"
@@ -43,5 +44,22 @@ class RowPieces {
   bool quoted_ = false;
   bool ended_ = false;
 };
+
+/// The standard input in a file, which goes with this.
+class KeptInput {
+ public:
+  explicit KeptInput(std::string path) : path_(std::move(path)) {}
+  KeptInput(KeptInput&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  KeptInput& operator=(KeptInput&&) = delete;
+  ~KeptInput() {
+    if (!path_.empty()) std::filesystem::remove(path_);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+/// Reads it to its end. Errors: kIo.
+Result<KeptInput> KeepInput();
 
 }  // namespace strom::cli

@@ -19,8 +19,9 @@ constexpr const char* kWriteHelp =
 
   strom write TABLE [FILE]
 
-  --format jsonl|csv|parquet  by default what the file's name ends with, else jsonl; csv has a
-                              line of names; parquet is read from a FILE
+  --format jsonl|csv|parquet|arrow  by default what the file's name ends with, else jsonl; csv
+                              has a line of names; parquet is read from a FILE; arrow is IPC, as
+                              a file or as a stream
   --upsert                    rows with a key that is there take its place (what a table of keys
                               does anyway; another table refuses it)
   --partial A,B               only these columns, the primary key among them: the others keep
@@ -185,6 +186,7 @@ class Writer {
              R"(, header = true, all_varchar = true, allow_quoted_nulls = false, delim = ',', quote = '"', escape = '"', comment = '', skip = 0))";
     }
     if (format_ == "parquet") return "read_parquet(" + file + ")";
+    if (format_ == "arrow") return sql::QuoteName("arrow:" + path);
     std::vector<std::string> columns;
     for (const model::Column& column : target_.schema().columns) {
       const std::string type = IsInteger(column.type) ? "VARCHAR"
@@ -206,7 +208,7 @@ class Writer {
 
 /// By what a file is called.
 std::string FormatOf(const std::string& file) {
-  for (const char* format : {"csv", "parquet"}) {
+  for (const char* format : {"csv", "parquet", "arrow"}) {
     if (file.ends_with(std::string(".") + format)) return format;
   }
   return "jsonl";
@@ -251,8 +253,8 @@ int RunWrite(const std::vector<std::string>& words) {
   const bool from_file = rest.size() > 1 && rest[1] != "-";
   const std::string format =
       arguments->Get("--format", from_file ? FormatOf(rest[1]) : std::string("jsonl"));
-  if (format != "jsonl" && format != "csv" && format != "parquet")
-    return wrong("--format '" + format + "' is none of jsonl, csv, parquet");
+  if (format != "jsonl" && format != "csv" && format != "parquet" && format != "arrow")
+    return wrong("--format '" + format + "' is none of jsonl, csv, parquet, arrow");
   if (format == "parquet" && !from_file) return wrong("parquet is read from a file, not a stream");
   auto target = OpenTarget(*arguments, rest[0]);
   if (!target) return Report(target.error());
@@ -271,6 +273,10 @@ int RunWrite(const std::vector<std::string>& words) {
   Progress progress;
   const auto write_all = [&]() -> Status {
     if (from_file) return writer.Write(rest[1], /*own=*/false);
+    if (format == "arrow") {  // which is looked at twice: what it has, then its rows
+      STROM_ASSIGN(const KeptInput kept, KeepInput());
+      return writer.Write(kept.path(), /*own=*/true);
+    }
     RowPieces pieces(format == "csv");
     while (true) {
       STROM_ASSIGN(const auto piece, pieces.Next());

@@ -13,6 +13,7 @@
 #include "client/key_reader.h"
 #include "lake/file/data_file_reader.h"
 #include "record/arrow_batch.h"
+#include "sql/arrow_file.h"
 #include "sql/engine_types.h"
 #include "sql/lexer.h"
 #include "sql/stream_plan.h"
@@ -350,6 +351,7 @@ Result<Scan> Scans::Find(const std::string& id) const {
 
 Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) const {
   STROM_ASSIGN(const Scan scan, Find(id));
+  if (!scan.arrow_file.empty()) return ArrowFileSchema(scan.arrow_file);
   const model::Schema& schema = scan.table->info.descriptor.schema;
   std::vector<std::string> names;
   if (scan.with_changes) names = {kChangeType, kLogOffset, kCommitTimestamp, kBucketName};
@@ -361,6 +363,7 @@ Result<std::shared_ptr<arrow::Schema>> Scans::SchemaOf(const std::string& id) co
 Result<std::shared_ptr<arrow::RecordBatchReader>> Scans::Open(
     const Engine::ScanRequest& request) const {
   STROM_ASSIGN(const Scan scan, Find(request.id));
+  if (!scan.arrow_file.empty()) return ReadArrowFile(scan.arrow_file, request.columns);
   const model::Schema& schema = scan.table->info.descriptor.schema;
   auto rows = EngineSchema(schema, request.columns);
   if (scan.rows) return ReadRows(*scan.rows, rows);

@@ -27,6 +27,8 @@ struct Scan {
   /// Which changes: all, those that bring a row (insert, update_after), or those that take one
   /// away.
   enum class Kinds { kAll, kComing, kGoing } kinds = Kinds::kAll;
+  /// Or an Arrow file, which no table stands behind.
+  std::string arrow_file = {};
   /// Or rows that are at hand, of the engine's types, with kOpColumn before the table's columns.
   std::optional<std::vector<std::shared_ptr<arrow::RecordBatch>>> rows = {};
 };

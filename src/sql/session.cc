@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "model/duration.h"
 #include "model/partition.h"
+#include "sql/arrow_file.h"
 #include "sql/engine.h"
 #include "sql/faces.h"
 #include "sql/lexer.h"
@@ -41,6 +42,11 @@ class Session::Inner {
     Engine::Hooks hooks;
     hooks.resolve = [this](const std::string& database,
                            const std::string& table) -> Result<std::optional<Engine::Resolved>> {
+      if (const auto file = ArrowFileNamed(table); file && database.empty() && !confined_) {
+        Scan scan;
+        scan.arrow_file = *file;
+        return Engine::Resolved{"SELECT * FROM " + scans_.Add(std::move(scan)), table};
+      }
       STROM_ASSIGN(auto answer, faces_.Resolve({database.empty() ? database_ : database, table}));
       if (!answer) return std::nullopt;
       return Engine::Resolved{std::move(answer->query), std::move(answer->alias)};

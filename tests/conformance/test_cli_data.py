@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness import STROM, sql, until
+from harness import READERS, STROM, sql, until
 
 
 def strom(server, *words, code=0, data=None):
@@ -139,3 +139,39 @@ def test_shells_complete_verbs_and_names(server, name):
     script = f'source <({STROM} completion bash); PATH={STROM.rsplit("/", 1)[0]}:$PATH; COMP_WORDS=(strom table de); COMP_CWORD=2; _strom; echo "${{COMPREPLY[@]}}"'
     assert subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split() == ["describe"]
     assert subprocess.run([STROM, "completion", "tcsh"], capture_output=True).returncode == 2
+
+
+MAKE_ARROW = """
+import sys, datetime, pyarrow as pa, pyarrow.feather
+table = pa.table({"id": pa.array(range(5000), pa.int32()), "v": pa.array([f"v{i}" for i in range(5000)]).dictionary_encode(),
+                  "t": pa.array([datetime.datetime(2025, 1, 1, 0, 0, i % 60) for i in range(5000)], pa.timestamp("us"))})
+folder = sys.argv[1]
+with pa.OSFile(folder + "/a.arrow", "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
+    writer.write_table(table, max_chunksize=700)
+with pa.OSFile(folder + "/stream", "wb") as out, pa.ipc.new_stream(out, table.schema) as writer:
+    writer.write_table(table.slice(0, 10))
+pa.feather.write_feather(table.slice(0, 3), folder + "/f.feather", compression="zstd")
+bad = bytearray(open(folder + "/a.arrow", "rb").read())
+bad[len(bad) // 2:] = b"x" * (len(bad) - len(bad) // 2)
+open(folder + "/bad.arrow", "wb").write(bad)
+"""
+
+
+def test_arrow_files_and_streams_are_written_and_joined(server, name, tmp_path):
+    subprocess.run([READERS, "-c", MAKE_ARROW, str(tmp_path)], check=True)
+    sql(server, f"CREATE TABLE {name} (id INT, v STRING, t TIMESTAMP(6), PRIMARY KEY (id) NOT ENFORCED)")
+    strom(server, "write", name, str(tmp_path / "a.arrow"))
+    total = f"SELECT count(*) AS n, sum(id)::INT AS s, min(v) AS v, max(t)::VARCHAR AS t FROM {name}"
+    assert sql(server, total) == [[{"n": 5000, "s": 4999 * 2500, "v": "v0", "t": "2025-01-01 00:00:59"}]]
+    sql(server, f"DELETE FROM {name} WHERE id < 100")
+    done = subprocess.run([STROM, "write", name, "--format", "arrow", "--bootstrap", server.address], stdin=(tmp_path / "stream").open("rb"), capture_output=True, text=True)
+    assert done.returncode == 0 and "10 rows written" in done.stderr, done.stderr
+    assert sql(server, f"SELECT count(*) AS n FROM {name} WHERE id < 100") == [[{"n": 10}]]
+    joined = f"SELECT count(*) AS n, any_value(typeof(a.v)) AS type FROM '{tmp_path}/a.arrow' a JOIN {name} b ON a.id = b.id AND a.v = b.v"
+    assert sql(server, joined)[0][0]["n"] == 4910
+    assert sql(server, f"SELECT id FROM '{tmp_path}/f.feather' ORDER BY id DESC") == [[{"id": 2}, {"id": 1}, {"id": 0}]]
+    assert sql(server, f"SELECT count(*) AS n FROM 'arrow:{tmp_path}/stream'") == [[{"n": 10}]]
+    for file, part in ((tmp_path / "bad.arrow", "bad.arrow"), (tmp_path / "none.arrow", "there is no file"), ("/etc/passwd", "no Arrow file")):
+        told = subprocess.run([STROM, "write", name, str(file), "--format", "arrow", "--bootstrap", server.address], capture_output=True, text=True)
+        assert told.returncode != 0 and part in told.stderr, told.stderr
+    assert sql(server, f"SELECT count(*) AS n FROM {name}") == [[{"n": 4910}]], "bad files leave nothing behind"

@@ -108,7 +108,7 @@ def test_statements_reach_no_file_of_the_server(server, tmp_path, name):
     wait_for_lake(server, name)
     file = next((server.cwd / "lake").glob(f"fluss.db/{name}/bucket-*/data-*.parquet"))
     for statement in (f"SELECT * FROM '{secret}'", f"SELECT * FROM read_csv('{secret}')", f"SELECT * FROM read_text('{secret}')", f"SELECT * FROM read_blob('{secret}')",
-                      f"SELECT * FROM glob('{tmp_path}/*')", f"SELECT * FROM read_parquet('{file}')", f"SELECT * FROM parquet_metadata('{file}')", f"SELECT * FROM '{file}'",
+                      f"SELECT * FROM glob('{tmp_path}/*')", f"SELECT * FROM '{tmp_path}/x.arrow'", f"SELECT * FROM \"arrow:{secret}\"", f"SELECT * FROM strom_scan('arrow:{secret}')", f"SELECT * FROM read_parquet('{file}')", f"SELECT * FROM parquet_metadata('{file}')", f"SELECT * FROM '{file}'",
                       f"INSERT INTO {name} SELECT length(content) FROM read_text('{secret}')", f"SELECT * FROM read_csv('{server.cwd}/data/sql-spill/../../../etc/passwd')",
                       f"COPY (SELECT 1) TO '{tmp_path}/out.csv'", f"ATTACH '{tmp_path}/x.db'", "LOAD httpfs", "INSTALL httpfs", "SET memory_limit = '100GB'",
                       "PRAGMA memory_limit = '100GB'", f"EXPORT DATABASE '{tmp_path}'", "CREATE TEMP TABLE x (a INT)", "SELECT 1; SELECT 2", "SET 'execution.runtime-mode' = 'streaming'",
