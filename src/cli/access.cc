@@ -52,16 +52,12 @@ const std::vector<Role>& Roles() {
   return roles;
 }
 
-sql::Cell TextCell(const std::string& text) {
-  return {false, text, '"' + text + '"'};  // names here have nothing to escape
-}
-
 int PrintRoles(sql::RowSink& printer) {
   printer.Begin({{"role", "VARCHAR", false}, {"operations", "VARCHAR", false}});
   for (const Role& role : Roles()) {
     std::vector<std::string> names;
     for (const Operation operation : role.operations) names.emplace_back(NameOf(operation));
-    printer.Row({TextCell(role.name), TextCell(Join(names, ", "))});
+    printer.Row({sql::TextCell(role.name), sql::TextCell(Join(names, ", "))});
   }
   printer.End();
   return kDone;
@@ -101,10 +97,10 @@ Status List(client::Connection& connection, const std::string& place, sql::RowSi
                  {"resource", "VARCHAR", false},
                  {"host", "VARCHAR", false}});
   for (const wire::PbAclInfo& acl : response.acl) {
-    printer.Row({TextCell(acl.principal_type + ":" + acl.principal_name),
-                 TextCell(NameOf(static_cast<Operation>(acl.operation_type))),
-                 TextCell(NameOf(static_cast<security::ResourceType>(acl.resource_type))),
-                 TextCell(acl.resource_name), TextCell(acl.host)});
+    printer.Row({sql::TextCell(acl.principal_type + ":" + acl.principal_name),
+                 sql::TextCell(NameOf(static_cast<Operation>(acl.operation_type))),
+                 sql::TextCell(NameOf(static_cast<security::ResourceType>(acl.resource_type))),
+                 sql::TextCell(acl.resource_name), sql::TextCell(acl.host)});
   }
   printer.End();
   return {};

@@ -4,7 +4,6 @@
 
 #include <unistd.h>
 
-#include "base/json.h"
 #include "client/lake_admin.h"
 #include "client/log_reader.h"
 #include "model/duration.h"
@@ -17,9 +16,6 @@ namespace {
 using client::LakeTableStatus;
 using sql::Cell;
 
-Cell Text(const std::string& text) {
-  return {false, text, Json(text).dump()};
-}
 Cell Number(int64_t number) {
   return {false, std::to_string(number), std::to_string(number)};
 }
@@ -111,9 +107,10 @@ int LakeJobs(const LakeVerb& verb) {
       return Maybe(table.last,
                    [&](const LakeTableStatus::Round& round) { return Number(round.*member); });
     };
-    verb.printer.Row({Text(table.path.ToString()), Text(StateOf(table)), Number(table.freshness_ms),
-                      Maybe(table.since_ms, Number), Maybe(due, Number), Maybe(table.worker, Text),
-                      Number(table.failures), Maybe(table.failure, Text),
+    verb.printer.Row({sql::TextCell(table.path.ToString()), sql::TextCell(StateOf(table)),
+                      Number(table.freshness_ms), Maybe(table.since_ms, Number), Maybe(due, Number),
+                      Maybe(table.worker, sql::TextCell), Number(table.failures),
+                      Maybe(table.failure, sql::TextCell),
                       last(&LakeTableStatus::Round::finished_ms),
                       last(&LakeTableStatus::Round::rows), last(&LakeTableStatus::Round::bytes),
                       last(&LakeTableStatus::Round::took_ms)});
@@ -171,9 +168,9 @@ int LakeWhy(const LakeVerb& verb, const std::string& table) {
                       {"rows_behind", "BIGINT", true},
                       {"why", "VARCHAR", false},
                       {"do", "VARCHAR", false}});
-  verb.printer.Row({Text(name), Text(StateOf(one)),
-                    behind < 0 ? Cell{true, "", "null"} : Number(behind), Text(why),
-                    advice.empty() ? Cell{true, "", "null"} : Text(advice)});
+  verb.printer.Row({sql::TextCell(name), sql::TextCell(StateOf(one)),
+                    behind < 0 ? Cell{true, "", "null"} : Number(behind), sql::TextCell(why),
+                    advice.empty() ? Cell{true, "", "null"} : sql::TextCell(advice)});
   verb.printer.End();
   return kDone;
 }
@@ -185,7 +182,7 @@ int LakePreflight(const LakeVerb& verb) {
       {{"check", "VARCHAR", false}, {"ok", "BOOLEAN", false}, {"detail", "VARCHAR", false}});
   bool ok = true;
   for (const client::LakeCheck& check : *checks) {
-    verb.printer.Row({Text(check.what), Truth(check.ok), Text(check.detail)});
+    verb.printer.Row({sql::TextCell(check.what), Truth(check.ok), sql::TextCell(check.detail)});
     ok = ok && check.ok;
   }
   verb.printer.End();

@@ -19,11 +19,12 @@
 #include "sql/stream_query.h"
 
 namespace strom::sql {
-namespace {
 
 Cell TextCell(const std::string& text) {
   return {false, text, Json(text).dump()};
 }
+
+namespace {
 
 std::string FirstWord(const std::string& text) {
   return ToUpper(text.substr(0, text.find_first_of(" \n\t(")));

@@ -24,6 +24,9 @@ struct Cell {
   std::string json;
 };
 
+/// Of results that are not DuckDB's.
+Cell TextCell(const std::string& text);
+
 struct ResultColumn {
   std::string name;
   std::string type;  // DuckDB's name of it
