@@ -310,10 +310,22 @@ def test_union_reads_in_batch_and_streaming(flink, request, name, lake_format):
         else:
             state.pop(row[0], None)
     assert sorted(state.values()) == keyed
+
+
+@heavy
+@pytest.mark.parametrize("lake_format", ["paimon", "iceberg"])
+def test_the_lake_alone_and_its_snapshots(flink, request, name, lake_format):
     needs_lake_catalog(flink)
-    wait_until_tiered(server, f"{name}.ev", 4)
-    assert sorted(row[:2] for row in flink.batch("SELECT * FROM ev$lake")) == events
-    assert len(flink.batch("SELECT * FROM ev$lake$snapshots")) >= 2
+    server = request.getfixturevalue(lake_format)
+    flink.use(server)
+    flink.batch(f"CREATE DATABASE {name}", f"USE {name}")
+    lake_tables(flink)
+    wait_for_lake(server, f"{name}.ev")
+    wait_for_lake(server, f"{name}.kp")
+    assert sorted(row[:2] for row in flink.batch("SELECT * FROM ev$lake")) == [["1", "a"], ["2", "b"], ["3", "c"]]
+    assert sorted(row[:3] for row in flink.batch("SELECT * FROM kp$lake")) == [["1", "d1", "a"], ["2", "d1", "b"], ["3", "d2", "c"]]
+    assert len(flink.batch("SELECT * FROM ev$lake$snapshots")) >= 1
+    assert len(flink.batch("SELECT * FROM ev$lake$files")) >= 2, "a file a bucket at least"
 
 
 def apache_tiering(server, lake_format):
