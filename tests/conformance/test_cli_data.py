@@ -93,7 +93,7 @@ def test_keys_are_upserted_in_part_deleted_and_looked_up(server, name):
     (["write", "{}"], '[{{"id": 1}}]\n', 2, "one JSON object a line"), (["write", "{}"], '{{"id": 1}}\nnull\n', 2, "one JSON object a line"),
     (["write", "{}", "--format", "csv"], "id,s\n1,a\n2.5,b\n", 2, "2.5 is no whole number"), (["write", "{}", "--format", "csv"], "id,s\n1,a\n2\n", 2, "as many values as the line of names"),
     (["write", "{}", "--format", "csv"], "s\nx\n", 2, "lack the column 'id'"), (["write", "{}", "--partial", "id"], "", 2, "needs a table with a primary key"),
-    (["write", "{}", "--format", "arrow"], "", 2, "none of jsonl"), (["write", "nothing"], "", 3, "does not exist"), (["read", "{}", "--columns", "nope"], None, 2, "no column 'nope'"),
+    (["write", "{}", "--format", "xml"], "", 2, "none of jsonl"), (["write", "nothing"], "", 3, "does not exist"), (["read", "{}", "--columns", "nope"], None, 2, "no column 'nope'"),
     (["read", "{}", "--from", "yesterday"], None, 2, "is no time"), (["read", "{}", "-f", "--changelog"], None, 2, "leave --changelog"), (["lookup", "{}", "1"], None, 2, "no primary key"),
     (["table", "drop", "{}"], None, 2, "--yes"), (["table", "explode", "{}"], None, 2, "not understood"), (["db", "drop", "nothing", "--yes"], None, 3, "nothing")])
 def test_what_is_wrong_is_said_and_nothing_is_written(server, name, words, data, code, text):
