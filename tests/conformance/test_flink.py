@@ -328,6 +328,42 @@ def test_the_lake_alone_and_its_snapshots(flink, request, name, lake_format):
     assert len(flink.batch("SELECT * FROM ev$lake$files")) >= 2, "a file a bucket at least"
 
 
+@heavy
+@pytest.mark.parametrize("lake_format", ["paimon", "iceberg"])
+def test_a_new_job_sees_all_history_then_lives_on(flink, tmp_path_factory, tmp_path, lake_format):
+    """The fourth acceptance story: the log has expired, so that history comes from the lake; then live rows, no gap, nothing twice, also over savepoints."""
+    server = started(tmp_path_factory, lake_format, **{"log.retention.check-interval": "200ms", "log.flush.offset.checkpoint-interval": "100ms"})
+    flink.use(server)
+    flink.batch("CREATE TABLE events (id BIGINT, dt STRING, kind STRING, amount DECIMAL(15, 2), payload STRING) WITH ('bucket.num' = '4', 'bucket.key' = 'id',"
+                " 'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s', 'table.log.ttl' = '500ms')",
+                "CREATE TABLE seen (id BIGINT, PRIMARY KEY (id) NOT ENFORCED)")
+    row = "SELECT id, 'd' || lpad((id // 1000)::VARCHAR, 2, '0'), 'k', id, repeat('x', 200) FROM range({}, {}) AS r(id)"
+    sql(server, "INSERT INTO events " + row.format(0, 10_000))
+    wait_until_tiered(server, "events", 10_000)
+    until(lambda: all(one["earliest"] > 0 for one in sql(server, "SELECT earliest FROM events$offsets")[0]), what="the log expires")
+
+    def seen():
+        return sql(server, "SELECT count(*) AS n, coalesce(sum(id), 0)::BIGINT AS s FROM seen")[0][0]
+
+    statement = "INSERT INTO seen SELECT id FROM events"
+    job = flink.start(statement)
+    until(lambda: seen()["n"] > 0, 60, what="rows of the lake")
+    savepoint = job.stop_with_savepoint(tmp_path)  # somewhere in history, or behind it
+    job = flink.start(statement, savepoint)
+    for step in range(10):
+        first = 10_000 + step * 100
+        sql(server, "INSERT INTO events " + row.format(first, first + 100))
+    until(lambda: seen()["n"] == 11_000, 60, what="history and live rows")
+    savepoint = job.stop_with_savepoint(tmp_path)
+    sql(server, "INSERT INTO events " + row.format(11_000, 11_010))
+    job = flink.start(statement, savepoint)
+    until(lambda: seen()["n"] == 11_010, 60, what="what came while no job ran")
+    assert seen()["s"] == 11_009 * 11_010 // 2
+    job.cancel()
+    assert flink.batch("SELECT count(*), sum(id) FROM events WHERE dt = 'd07'") == [["1000", "7499500"]]
+    assert server.stop() == 0
+
+
 def apache_tiering(server, lake_format):
     """The tiering job of upstream, in a Flink of its own."""
     words = ["--fluss.bootstrap.servers", server.address]
