@@ -68,10 +68,15 @@ struct ClusterView {
     const auto offset = lake->second->offsets.find(bucket);
     return offset == lake->second->offsets.end() ? 0 : offset->second;
   }
-  /// Whether the table of a bucket, and its partition if it has one, exist.
+  /// Whether a bucket is one of its table, or of a partition of that very table.
   bool Has(const model::TableBucket& bucket) const {
-    return tables_by_id.contains(bucket.table_id) &&
-           (bucket.partition_id == model::kNoPartition || partitions.contains(bucket.partition_id));
+    const TableEntry* const table = Find(bucket.table_id);
+    if (table == nullptr || bucket.bucket < 0 || bucket.bucket >= table->info.bucket_count())
+      return false;
+    if (!table->info.descriptor.partitioned()) return bucket.partition_id == model::kNoPartition;
+    const auto partition = partitions.find(bucket.partition_id);
+    return partition != partitions.end() &&
+           partition->second.table->info.table_id == bucket.table_id;
   }
 };
 

@@ -213,6 +213,36 @@ def test_nobody_calls_himself_this_server_or_a_follower_of_it(server, name):
     raw.close()
 
 
+LIST_PARTITIONS, LIST_SNAPSHOTS, SNAPSHOT_METADATA, REMOTE_MANIFESTS = 1009, 1064, 1024, 1063
+NO_PARTITION, NO_SNAPSHOT = 36, 41
+
+
+def test_a_partition_is_reached_through_its_own_table_only(tmp_path):
+    """Snapshots and remote logs lie by partition: a right on one table must not open a partition of another."""
+    server = secured(tmp_path, **{"kv.snapshot.interval": "100ms"})
+    for table in ("mine", "theirs"):
+        query(server, "root", f"CREATE TABLE {table} (id INT, dt STRING, PRIMARY KEY (id, dt) NOT ENFORCED) PARTITIONED BY (dt)", f"ALTER TABLE {table} ADD PARTITION (dt = 'a')",
+              f"INSERT INTO {table} VALUES (1, 'a')")
+    root = proven(server, "root")
+
+    def partition_of(table):
+        return fields(root.call(LIST_PARTITIONS, field(1, field(1, "fluss") + field(2, table)))[1][0])[1][0]
+
+    table, partitions = root.table_id("fluss", "mine"), [partition_of(name) for name in ("mine", "theirs")]
+    theirs = root.table_id("fluss", "theirs")
+    until(lambda: len(root.call(LIST_SNAPSHOTS, field(1, theirs) + field(2, partitions[1])).get(3, [])) > 0, what="their snapshot")
+    strom(server, "root", "acl", "grant", "User:guest", "DESCRIBE", "fluss.mine")
+    guest = proven(server, "guest")
+    assert guest.call(LIST_SNAPSHOTS, field(1, table) + field(2, partitions[0])).get(1) == [table]
+    assert guest.call(LIST_SNAPSHOTS, field(1, table) + field(2, partitions[1]))[0] == NO_PARTITION
+    assert guest.call(REMOTE_MANIFESTS, field(1, table) + field(2, partitions[1]))[0] == NO_PARTITION
+    snapshot = fields(root.call(LIST_SNAPSHOTS, field(1, theirs) + field(2, partitions[1]))[3][0])[2][0]
+    asked = field(2, partitions[1]) + field(3, 0) + field(4, snapshot)
+    assert not isinstance(root.call(SNAPSHOT_METADATA, field(1, theirs) + asked), tuple)
+    assert guest.call(SNAPSHOT_METADATA, field(1, table) + asked)[0] == NO_SNAPSHOT
+    assert server.stop() == 0
+
+
 def test_an_internal_listener_asks_for_nothing(tmp_path):
     server = Server(tmp_path, **{"bind.listeners": "INSIDE://127.0.0.1:0,CLIENT://127.0.0.1:0", "security.protocol.map": "CLIENT:SASL",
                                  "internal.listener.name": "INSIDE", "security.sasl.listener.name.CLIENT.plain.jaas.config": USERS, "authorizer.enabled": "true"})

@@ -13,22 +13,18 @@ Result<ServerUpkeep::Tag> TagOf(int32_t code) {
   return Err(ErrorCode::kServerTagNotExist, "there is no server tag {}", code);
 }
 
-/// What lies outside of a table's own node: partitions by id.
+/// The buckets of a table, or of one partition of it. Errors: kTableNotExist, kPartitionNotExists.
 Result<std::vector<model::TableBucket>> BucketsOf(const meta::ClusterView& view,
                                                   model::TableId table_id,
                                                   std::optional<model::PartitionId> partition) {
   const meta::TableEntry* const table = view.Find(table_id);
   if (table == nullptr) return Err(ErrorCode::kTableNotExist, "table {} does not exist", table_id);
-  std::vector<model::PartitionId> partitions{partition.value_or(model::kNoPartition)};
-  if (table->info.descriptor.partitioned() && !partition) {
-    partitions.clear();
-    for (const auto& [name, id] : table->partitions) partitions.push_back(id);
-  }
-  std::vector<model::TableBucket> buckets;
-  for (const model::PartitionId id : partitions) {
-    if (id != model::kNoPartition && !view.partitions.contains(id))
-      return Err(ErrorCode::kPartitionNotExists, "partition {} does not exist", id);
-    for (int32_t i = 0; i < table->info.bucket_count(); ++i) buckets.push_back({table_id, id, i});
+  std::vector<model::TableBucket> buckets = table->info.Buckets(table->partitions);
+  if (!partition) return buckets;
+  std::erase_if(buckets, [&](const auto& bucket) { return bucket.partition_id != *partition; });
+  if (buckets.empty()) {
+    return Err(ErrorCode::kPartitionNotExists, "table {} has no partition {}",
+               table->info.path.ToString(), *partition);
   }
   return buckets;
 }
@@ -43,9 +39,7 @@ Result<wire::RegisterProducerOffsetsResponse> Register(
     STROM_TRY(rights.Check(security::Operation::kWrite, table.table_id));
     for (const wire::PbBucketOffset& bucket : table.bucket_offsets) {
       const model::TableBucket id = BucketOf(table.table_id, bucket);
-      const meta::TableEntry* const known = meta.coordinator().view()->Find(table.table_id);
-      if (!meta.coordinator().view()->Has(id) || id.bucket < 0 ||
-          id.bucket >= known->info.bucket_count())
+      if (!meta.coordinator().view()->Has(id))
         return Err(ErrorCode::kUnknownTableOrBucket, "{} does not exist", id.ToString());
       if (bucket.log_end_offset) offsets[id] = *bucket.log_end_offset;
     }
@@ -180,10 +174,8 @@ void GetClusterHealth(Server& server, Call call) {
       [&](const wire::GetClusterHealthRequest&) -> Result<wire::GetClusterHealthResponse> {
         constexpr int32_t kGreen = 0;
         int32_t buckets = 0;
-        for (const auto& [path, table] : view->tables) {
-          const auto parts = table->info.descriptor.partitioned() ? table->partitions.size() : 1;
-          buckets += table->info.bucket_count() * static_cast<int32_t>(parts);
-        }
+        for (const auto& [path, table] : view->tables)
+          buckets += static_cast<int32_t>(table->info.Buckets(table->partitions).size());
         return wire::GetClusterHealthResponse{buckets, buckets, buckets, buckets, kGreen};
       });
 }

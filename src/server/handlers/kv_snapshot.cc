@@ -44,9 +44,12 @@ Result<wire::GetLatestKvSnapshotsResponse> LatestSnapshots(
 /// Errors: kKvSnapshotNotExist.
 Result<model::KvSnapshotHandle> FindSnapshot(MetaService& meta, const model::TableBucket& bucket,
                                              int64_t id) {
-  STROM_ASSIGN(const auto handles, meta.coordinator().KvSnapshots(bucket));
-  const auto it = std::ranges::find(handles, id, &model::KvSnapshotHandle::snapshot_id);
-  if (it != handles.end()) return *it;
+  // Snapshots lie by partition; rights were asked for of the table that the request names.
+  if (meta.coordinator().view()->Has(bucket)) {
+    STROM_ASSIGN(const auto handles, meta.coordinator().KvSnapshots(bucket));
+    const auto it = std::ranges::find(handles, id, &model::KvSnapshotHandle::snapshot_id);
+    if (it != handles.end()) return *it;
+  }
   return Err(ErrorCode::kKvSnapshotNotExist, "{} has no key snapshot {}", bucket.ToString(), id);
 }
 
