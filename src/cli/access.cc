@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/result_printer.h"
 #include "security/acl.h"
+#include "security/sasl.h"
 
 namespace strom::cli {
 namespace {
@@ -217,7 +218,7 @@ Result<int> RunUserVerb(const Arguments& arguments) {
   constexpr int32_t kAppend = 2;
   constexpr int32_t kSubtract = 3;
   wire::PbAlterConfig change;
-  change.config_key = "security.sasl.plain.credentials";
+  change.config_key = security::kUsersSetting;
   change.op_type = verb == "remove" ? kSubtract : kAppend;
   change.config_value = user;
   if (verb != "remove") {

@@ -55,6 +55,8 @@ int Report(const Error& error);
 int RunServer(const std::vector<std::string>& words);
 int RunSql(const std::vector<std::string>& words);
 int RunTier(const std::vector<std::string>& words);
+/// What may stand behind `strom lake`.
+std::vector<std::string> LakeVerbNames();
 int RunLake(const std::vector<std::string>& words);
 int RunRead(const std::vector<std::string>& words);
 int RunWrite(const std::vector<std::string>& words);

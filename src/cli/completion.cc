@@ -38,9 +38,7 @@ const std::map<std::string, std::vector<std::string>>& Subverbs() {
        {"list", "create", "describe", "ddl", "alter", "offsets", "partitions", "stats", "profile",
         "drop"}},
       {"db", {"list", "create", "describe", "drop"}},
-      {"lake",
-       {"status", "jobs", "why", "lag", "snapshots", "files", "verify", "preflight", "enable",
-        "disable", "tier", "pause", "resume", "compact", "expire"}},
+      {"lake", LakeVerbNames()},
       {"acl", {"list", "grant", "revoke", "roles"}},
       {"user", {"add", "passwd", "remove"}},
       {"completion", {"bash", "zsh", "fish"}}};

@@ -132,9 +132,7 @@ Result<Verb> FindVerb(const std::vector<std::string>& words) {
   const std::string name = words.empty() ? "" : words[0];
   const auto* const verb = std::ranges::find(kVerbs, name, &Verb::name);
   if (verb == std::end(kVerbs)) {
-    std::vector<std::string> names;
-    for (const Verb& one : kVerbs) names.emplace_back(one.name);
-    const std::string near = Nearest(name, names);
+    const std::string near = Nearest(name, LakeVerbNames());
     return Err(ErrorCode::kInvalidArgument, "unknown verb '{}'{}; see strom lake --help", name,
                near.empty() ? "" : ", did you mean '" + near + "'?");
   }
@@ -164,6 +162,12 @@ std::optional<int> RunService(const LakeVerb& verb, const std::string& name,
 }
 
 }  // namespace
+
+std::vector<std::string> LakeVerbNames() {
+  std::vector<std::string> names;
+  for (const Verb& verb : kVerbs) names.emplace_back(verb.name);
+  return names;
+}
 
 int RunLake(const std::vector<std::string>& words) {
   const auto arguments = Arguments::Parse(

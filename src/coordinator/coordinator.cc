@@ -34,10 +34,8 @@ Status SetBool(const Coordinator::Settings& settings, const char* key, bool& out
 }
 
 /// Keys that AlterClusterConfigs may change while the cluster runs.
-constexpr const char* kUsers = "security.sasl.plain.credentials";
-
 bool IsDynamic(const std::string& key) {
-  return key.starts_with("datalake.") || key == kUsers;
+  return key.starts_with("datalake.") || key == security::kUsersSetting;
 }
 
 /// The users after some were added, replaced or taken away.
@@ -48,7 +46,8 @@ Result<std::string> ChangeUsers(const std::optional<std::string>& before, const 
     for (const std::string& part : Split(named, ',')) {
       const std::string user(Trim(part.substr(0, part.find(':'))));
       if (users.erase(user) == 0)
-        return Err(ErrorCode::kInvalidConfig, "{}: there is no user '{}'", kUsers, user);
+        return Err(ErrorCode::kInvalidConfig, "{}: there is no user '{}'", security::kUsersSetting,
+                   user);
     }
   } else {
     STROM_ASSIGN(const security::Passwords added, security::PasswordsInList(named));
@@ -507,10 +506,10 @@ Result<Coordinator::ConfigPlan> Coordinator::PlanConfigs(
                  change.key);
     }
     const bool in_list = change.op == ConfigOp::kAppend || change.op == ConfigOp::kSubtract;
-    if (in_list && change.key == kUsers) {
+    if (in_list && change.key == security::kUsersSetting) {
       const Settings now = Effective(plan.next);
-      const auto before = now.find(kUsers);
-      STROM_ASSIGN(plan.next[kUsers],
+      const auto before = now.find(security::kUsersSetting);
+      STROM_ASSIGN(plan.next[security::kUsersSetting],
                    ChangeUsers(before == now.end() ? std::nullopt : std::optional(before->second),
                                change.value.value_or(""), change.op == ConfigOp::kSubtract));
       continue;
@@ -526,7 +525,8 @@ Result<Coordinator::ConfigPlan> Coordinator::PlanConfigs(
     }
   }
   plan.effective = Effective(plan.next);
-  if (const auto users = plan.effective.find(kUsers); users != plan.effective.end())
+  if (const auto users = plan.effective.find(security::kUsersSetting);
+      users != plan.effective.end())
     STROM_TRY(security::PasswordsInList(users->second));
   STROM_TRY(LoadRules(plan.effective, plan.rules));
   STROM_TRY(CheckLakeInUse(plan.rules));

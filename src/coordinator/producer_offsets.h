@@ -1,5 +1,4 @@
 #pragma once
-#include <map>
 #include <string>
 
 #include "meta/timed_numbers.h"
@@ -11,8 +10,7 @@ namespace strom::coordinator {
 /// coordinator's thread.
 class ProducerOffsets {
  public:
-  explicit ProducerOffsets(meta::TimedNumbersStore store)
-      : store_(std::move(store)), known_(store_.Load()) {}
+  explicit ProducerOffsets(meta::TimedNumbersStore store) : kept_(std::move(store)) {}
 
   /// Whether the offsets were kept: those of an id that has not expired are not changed. Errors:
   /// kInvalidProducerId, kIo.
@@ -20,11 +18,10 @@ class ProducerOffsets {
                         const meta::BucketNumbers& offsets);
   /// Nothing when there are none, or no more.
   const meta::TimedNumbers* Find(const std::string& id, Millis now) const;
-  Status Drop(const std::string& id);
+  Status Drop(const std::string& id) { return kept_.Drop(id); }
 
  private:
-  meta::TimedNumbersStore store_;
-  std::map<std::string, meta::TimedNumbers> known_;  // as in the store
+  meta::TimedNumbersBook kept_;
 };
 
 }  // namespace strom::coordinator

@@ -1,5 +1,4 @@
 #pragma once
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,8 +11,7 @@ namespace strom::coordinator {
 /// the function that changes it returns. Owner: the coordinator's thread.
 class SnapshotLeases {
  public:
-  explicit SnapshotLeases(meta::TimedNumbersStore store)
-      : store_(std::move(store)), leases_(store_.Load()) {}
+  explicit SnapshotLeases(meta::TimedNumbersStore store) : leases_(std::move(store)) {}
 
   /// Adds snapshots to a lease, which is made if there is none, and lets it live until `expires`;
   /// of a bucket it holds the newest that was asked for. Drops leases that have expired `now`.
@@ -22,18 +20,15 @@ class SnapshotLeases {
                  const meta::BucketNumbers& snapshots);
   /// Takes buckets out of a lease, which goes with its last one.
   Status Release(const std::string& id, const std::vector<model::TableBucket>& buckets);
-  Status Drop(const std::string& id);
+  Status Drop(const std::string& id) { return leases_.Drop(id); }
 
-  size_t size() const { return leases_.size(); }
+  size_t size() const { return leases_.entries().size(); }
   /// The tables of which a lease holds snapshots.
   std::set<model::TableId> TablesOf(const std::string& id) const;
   bool IsLeased(const model::TableBucket& bucket, int64_t snapshot_id, Millis now) const;
 
  private:
-  Status Put(const std::string& id, meta::TimedNumbers lease);
-
-  meta::TimedNumbersStore store_;
-  std::map<std::string, meta::TimedNumbers> leases_;  // as in the store
+  meta::TimedNumbersBook leases_;
 };
 
 }  // namespace strom::coordinator

@@ -12,12 +12,14 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "record/arrow_batch.h"
 #include "sql/session.h"
 
 namespace strom::http {
 namespace {
 
 constexpr const char* kArrowStream = "application/vnd.apache.arrow.stream";
+constexpr const char* kArrowAnswer = "the answer";  // of which Arrow says something
 
 int StatusOf(ErrorCode code) {
   switch (code) {
@@ -206,16 +208,10 @@ Result<Response> AnswerJson(sql::Session& session, const Asked& asked, const Api
   return response;
 }
 
-/// Keeps what Arrow says.
-Status FromArrow(const arrow::Status& status) {
-  if (status.ok()) return {};
-  return Err(ErrorCode::kUnknownServerError, "Arrow: {}", status.message());
-}
-
 Result<Response> AnswerArrow(sql::Session& session, const Asked& asked,
                              const Api::Options& limits) {
   auto out = arrow::io::BufferOutputStream::Create();
-  STROM_TRY(FromArrow(out.status()));
+  STROM_TRY(record::FromArrow(out.status(), kArrowAnswer));
   std::shared_ptr<arrow::ipc::RecordBatchWriter> writer;
   int64_t count = 0;
   bool truncated = false;
@@ -223,22 +219,23 @@ Result<Response> AnswerArrow(sql::Session& session, const Asked& asked,
       asked.sql, [&](const std::shared_ptr<arrow::RecordBatch>& batch) -> Status {
         if (!writer) {
           auto made = arrow::ipc::MakeStreamWriter(*out, batch->schema());
-          STROM_TRY(FromArrow(made.status()));
+          STROM_TRY(record::FromArrow(made.status(), kArrowAnswer));
           writer = *made;
         }
         const int64_t left = asked.max_rows - count;
         const int64_t taken = std::min(left, batch->num_rows());
         count += taken;
-        STROM_TRY(FromArrow(writer->WriteRecordBatch(*batch->Slice(0, taken))));
+        STROM_TRY(
+            record::FromArrow(writer->WriteRecordBatch(*batch->Slice(0, taken)), kArrowAnswer));
         const auto at = (*out)->Tell();
         truncated = taken < batch->num_rows() || (at.ok() && *at > limits.max_bytes);
         if (truncated) return Err(ErrorCode::kClosed, "enough");
         return {};
       });
   if (!report && !truncated) return std::unexpected(report.error());
-  STROM_TRY(FromArrow(writer->Close()));
+  STROM_TRY(record::FromArrow(writer->Close(), kArrowAnswer));
   const auto buffer = (*out)->Finish();
-  STROM_TRY(FromArrow(buffer.status()));
+  STROM_TRY(record::FromArrow(buffer.status(), kArrowAnswer));
   Response response;
   response.content_type = kArrowStream;
   response.body = (*buffer)->ToString();

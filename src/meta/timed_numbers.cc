@@ -101,4 +101,25 @@ Status TimedNumbersStore::Drop(const std::string& id) {
   return {};
 }
 
+Status TimedNumbersBook::Put(const std::string& id, TimedNumbers entry) {
+  STROM_TRY(store_.Put(id, entry));
+  entries_.insert_or_assign(id, std::move(entry));
+  return {};
+}
+
+Status TimedNumbersBook::Drop(const std::string& id) {
+  STROM_TRY(store_.Drop(id));
+  entries_.erase(id);
+  return {};
+}
+
+Status TimedNumbersBook::DropExpired(Millis now, const std::string& kept) {
+  std::vector<std::string> expired;
+  for (const auto& [id, entry] : entries_) {
+    if (id != kept && entry.expires <= now) expired.push_back(id);
+  }
+  for (const std::string& id : expired) STROM_TRY(Drop(id));
+  return {};
+}
+
 }  // namespace strom::meta

@@ -69,4 +69,27 @@ class TimedNumbersStore {
   const Layout layout_;
 };
 
+/// A store with what is in it at hand. Owner and errors: as of the store.
+class TimedNumbersBook {
+ public:
+  using Entries = std::map<std::string, TimedNumbers>;
+
+  explicit TimedNumbersBook(TimedNumbersStore store)
+      : store_(std::move(store)), entries_(store_.Load()) {}
+
+  const Entries& entries() const { return entries_; }
+  const TimedNumbers* Find(const std::string& id) const {
+    const auto it = entries_.find(id);
+    return it == entries_.end() ? nullptr : &it->second;
+  }
+  Status Put(const std::string& id, TimedNumbers entry);
+  Status Drop(const std::string& id);
+  /// All that have expired, but for one.
+  Status DropExpired(Millis now, const std::string& kept);
+
+ private:
+  TimedNumbersStore store_;
+  Entries entries_;  // as in the store
+};
+
 }  // namespace strom::meta

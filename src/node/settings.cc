@@ -154,7 +154,7 @@ Result<server::Access::Options> AccessIn(const std::map<std::string, std::string
                  kJaas);
     }
   }
-  STROM_TRY(values.Read("security.sasl.plain.credentials", security::PasswordsInList, [](auto) {}));
+  STROM_TRY(values.Read(security::kUsersSetting, security::PasswordsInList, [](auto) {}));
   return access;
 }
 

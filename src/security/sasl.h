@@ -7,6 +7,9 @@
 
 namespace strom::security {
 
+/// The setting that holds users as a list, and changes while a cluster runs.
+inline constexpr const char* kUsersSetting = "security.sasl.plain.credentials";
+
 using Passwords = std::map<std::string, std::string>;  // by user
 
 /// The users in a JAAS text of the plain login module: `…PlainLoginModule required

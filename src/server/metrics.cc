@@ -141,15 +141,14 @@ void WriteCoordinator(TextWriter& out, const CoordinatorFacts& facts,
   int64_t partitions = 0;
   int64_t lake_tables = 0;
   for (const auto& [path, table] : facts.view->tables) {
-    const bool partitioned = table->info.descriptor.partitioned();
     const auto parts = static_cast<int64_t>(table->partitions.size());
-    const int64_t all = table->info.bucket_count() * (partitioned ? parts : 1);
+    const auto all = static_cast<int64_t>(table->info.Buckets(table->partitions).size());
     buckets += all;
     partitions += parts;
     lake_tables += table->info.options.lake_enabled ? 1 : 0;
     const std::string labels = TableLabels(path);
     out.Gauge("fluss_coordinator_table_bucketCount", static_cast<double>(all), labels);
-    if (partitioned)
+    if (table->info.descriptor.partitioned())
       out.Gauge("fluss_coordinator_table_partitionCount", static_cast<double>(parts), labels);
   }
   out.Gauge("fluss_coordinator_activeCoordinatorCount", 1);

@@ -27,7 +27,7 @@ Status Server::Start() {
 }
 
 Status Server::PublishSettings(coordinator::Coordinator::Settings settings) {
-  const auto users = settings.find("security.sasl.plain.credentials");
+  const auto users = settings.find(security::kUsersSetting);
   STROM_TRY(access_.SetUsers(users == settings.end() ? "" : users->second));
   const std::lock_guard lock(settings_mutex_);
   settings_ = std::move(settings);

@@ -13,6 +13,12 @@ OPENED = ("java.io", "java.lang", "java.lang.invoke", "java.lang.reflect", "java
           "java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks", "sun.nio.ch")
 
 
+def java_command(line, memory, *words, classes=""):
+    """A program on the classes of one line of Flink, as Flink's own start script would run it."""
+    opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
+    return ["java", f"-Xmx{memory}", *opened, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{ROOT}/.deps/flink-{line}/lib/*:{classes}", *words]
+
+
 class FlinkError(Exception):
     """What Flink said, from the outermost exception to its root."""
 
@@ -31,8 +37,7 @@ class Flink:
         self.log = folder / "log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                ["java", "-Xmx1500m", *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
-                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", f"-Djava.io.tmpdir={folder}", "-cp", f"{libraries}:{folder}", "FlinkSql"],
+                java_command(line, "1500m", f"-Djava.io.tmpdir={folder}", "FlinkSql", classes=folder),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder)
         atexit.register(self.close, folder)
         self.line = line

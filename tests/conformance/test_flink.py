@@ -1,12 +1,12 @@
 """What users of Flink do with the unmodified connector: catalog, sinks, sources, lookup joins, union reads, savepoints and the Apache tiering job."""
-import os
 import subprocess
 import time
 
 import pytest
 
-from flink_session import OPENED, Flink, FlinkError
-from harness import ROOT, STROM, Process, Server, sql, until, wait_for_lake, wait_until_tiered
+from flink_session import Flink, FlinkError, java_command
+from harness import Process, Server, sql, until, wait_for_lake, wait_until_tiered
+from test_lake_service import lake
 from test_story_lakehouse import DIMENSIONS, ENRICH, MORE, ORDERS, SUM, TABLES
 
 heavy = pytest.mark.heavy
@@ -369,9 +369,8 @@ def apache_tiering(server, lake_format):
     words = ["--fluss.bootstrap.servers", server.address]
     for key, value in lake_settings(server.cwd, lake_format).items():
         words += [f"--{key}", value]
-    opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     return words, lambda: subprocess.Popen(
-        ["java", "-Xmx1g", *opens, "-cp", f"{ROOT}/.deps/flink-1.20/lib/*", "org.apache.fluss.flink.tiering.FlussLakeTieringEntrypoint", *words],
+        java_command("1.20", "1g", "org.apache.fluss.flink.tiering.FlussLakeTieringEntrypoint", *words),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=server.cwd)
 
 
@@ -380,10 +379,10 @@ def apache_tiering(server, lake_format):
 def test_the_apache_tiering_job_and_ours_take_turns(tmp_path_factory, lake_format):
     server = started(tmp_path_factory, lake_format, **{"server.tiering.enabled": "false"})
     tables = ("ev", "k", "kp")
-    lake = "'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s'"
-    sql(server, f"CREATE TABLE ev (id BIGINT, v STRING) WITH ('bucket.num' = '2', 'bucket.key' = 'id', {lake})",
-        f"CREATE TABLE k (id BIGINT, v STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '2', {lake})",
-        f"CREATE TABLE kp (id BIGINT, dt STRING, v STRING, PRIMARY KEY (id, dt) NOT ENFORCED) PARTITIONED BY (dt) WITH ('bucket.num' = '2', {lake})")
+    enabled = "'table.datalake.enabled' = 'true', 'table.datalake.freshness' = '1s'"
+    sql(server, f"CREATE TABLE ev (id BIGINT, v STRING) WITH ('bucket.num' = '2', 'bucket.key' = 'id', {enabled})",
+        f"CREATE TABLE k (id BIGINT, v STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('bucket.num' = '2', {enabled})",
+        f"CREATE TABLE kp (id BIGINT, dt STRING, v STRING, PRIMARY KEY (id, dt) NOT ENFORCED) PARTITIONED BY (dt) WITH ('bucket.num' = '2', {enabled})")
     words, start_theirs = apache_tiering(server, lake_format)
     for turn in range(3):
         first = 10 * turn
@@ -394,23 +393,16 @@ def test_the_apache_tiering_job_and_ours_take_turns(tmp_path_factory, lake_forma
         for table in tables:
             wait_for_lake(server, table)
         # Ended between two rounds: a round that is cut off keeps its table for the two minutes until its worker is given up.
-        until(lambda: not sql(server, "SELECT 1") or all(job["state"] != "tiering" for job in jobs(server)), what="the end of the rounds")
+        until(lambda: all(job["state"] != "tiering" for job in lake(server, "jobs")), what="the end of the rounds")
         if turn == 1:
             assert worker.stop() == 0
         else:
             worker.terminate()
             worker.wait(60)
         for table in tables:
-            done = subprocess.run([STROM, "lake", "verify", f"fluss.{table}", "--bootstrap", server.address], capture_output=True, text=True)
-            assert done.returncode == 0, (turn, table, done.stdout, done.stderr)
+            assert all(row["equal"] for row in lake(server, "verify", f"fluss.{table}")), (turn, table)
     assert sql(server, "SELECT id, v FROM k$lake ORDER BY id")[0] == [{"id": 0, "v": "turn 2"}, {"id": 1, "v": "b"}, {"id": 11, "v": "b"}, {"id": 21, "v": "b"}]
     assert server.stop() == 0
-
-
-def jobs(server):
-    import json
-    done = subprocess.run([STROM, "lake", "jobs", "--bootstrap", server.address, "-o", "json"], capture_output=True, text=True)
-    return json.loads(done.stdout)
 
 
 @heavy

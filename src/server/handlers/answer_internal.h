@@ -82,6 +82,24 @@ inline Result<const meta::TableEntry*> FindTable(const meta::ClusterView& view,
   return table;
 }
 
+/// What ALTER sets (a value) and resets (none). Errors: `code`.
+inline Result<coordinator::Coordinator::PropertyChanges> PropertyChangesIn(
+    const std::vector<wire::PbAlterConfig>& changes, ErrorCode code) {
+  constexpr int32_t kSet = 0;
+  constexpr int32_t kReset = 1;
+  coordinator::Coordinator::PropertyChanges read;
+  for (const wire::PbAlterConfig& change : changes) {
+    if (change.op_type != kSet && change.op_type != kReset) {
+      return Err(code, "option '{}' can be set or reset, nothing else", change.config_key);
+    }
+    if (change.op_type == kSet && !change.config_value)
+      return Err(code, "option '{}' has no value", change.config_key);
+    read.emplace_back(change.config_key,
+                      change.op_type == kSet ? change.config_value : std::nullopt);
+  }
+  return read;
+}
+
 /// The table's descriptor as clients see it: with the lake catalog's options, less everything
 /// secret, when the lake is on.
 std::string PublicDescriptor(const model::TableInfo& info,

@@ -23,19 +23,8 @@ void AlterDatabase(Server& server, Call call) {
       server, std::move(call),
       [](MetaService& meta,
          const wire::AlterDatabaseRequest& request) -> Result<wire::AlterDatabaseResponse> {
-        coordinator::Coordinator::PropertyChanges changes;
-        for (const wire::PbAlterConfig& change : request.config_changes) {
-          constexpr int32_t kSet = 0;
-          constexpr int32_t kDelete = 1;
-          if ((change.op_type != kSet && change.op_type != kDelete) ||
-              (change.op_type == kSet && !change.config_value)) {
-            return Err(ErrorCode::kInvalidDatabase,
-                       "property '{}' can be set to a value or deleted, nothing else",
-                       change.config_key);
-          }
-          changes.emplace_back(change.config_key,
-                               change.op_type == kSet ? change.config_value : std::nullopt);
-        }
+        STROM_ASSIGN(const auto changes,
+                     PropertyChangesIn(request.config_changes, ErrorCode::kInvalidDatabase));
         STROM_TRY(meta.coordinator().AlterDatabase(request.database_name, changes, request.comment,
                                                    request.ignore_if_not_exists));
         return wire::AlterDatabaseResponse();

@@ -19,18 +19,16 @@ constexpr int32_t kDefaultWaitMs = 100;  // when min_bytes is given and max_wait
 class Fetch final : public replica::RowWaiter, public std::enable_shared_from_this<Fetch> {
  public:
   Fetch(Server& server, Call call, wire::FetchLogRequest request)
-      : server_(server),
-        home_(call.loop()),
-        rights_(server.RightsOf(call)),
-        call_(std::move(call)),
-        request_(std::move(request)) {}
+      : server_(server), home_(call.loop()), call_(std::move(call)), request_(std::move(request)) {}
 
+  /// On the connection's shard.
   void Start() {
+    const Rights rights = server_.RightsOf(call_);
     for (size_t t = 0; t < request_.tables_req.size(); ++t) {
       const wire::PbFetchLogReqForTable& table = request_.tables_req[t];
       response_.tables_resp.emplace_back().table_id = table.table_id;
       response_.tables_resp.back().buckets_resp.resize(table.buckets_req.size());
-      allowed_.push_back(MayRead(table.table_id));
+      allowed_.push_back(MayRead(rights, table.table_id));
       for (size_t b = 0; b < table.buckets_req.size(); ++b) {
         parts_.push_back({t, b, BucketOf(table.table_id, table.buckets_req[b])});
       }
@@ -59,12 +57,12 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
   };
 
   /// A follower's reads see more than a client's, so that a client may not call itself one.
-  Status MayRead(model::TableId table) const {
-    if (request_.follower_server_id >= 0 && rights_.enabled() && !rights_.caller().internal) {
+  Status MayRead(const Rights& rights, model::TableId table) const {
+    if (request_.follower_server_id >= 0 && rights.enabled() && !rights.caller().internal) {
       return Err(ErrorCode::kAuthorization, "{} is no server of this cluster",
-                 rights_.caller().principal.ToString());
+                 rights.caller().principal.ToString());
     }
-    return rights_.Check(security::Operation::kRead, table);
+    return rights.Check(security::Operation::kRead, table);
   }
 
   /// Starts a pass over all buckets.
@@ -205,7 +203,6 @@ class Fetch final : public replica::RowWaiter, public std::enable_shared_from_th
 
   Server& server_;
   runtime::Loop& home_;
-  const Rights rights_;
   Call call_;
   const wire::FetchLogRequest request_;
   std::vector<Status> allowed_;  // by table of the request

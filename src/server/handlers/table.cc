@@ -23,18 +23,8 @@ Result<wire::AlterTableResponse> Alter(MetaService& meta, const wire::AlterTable
     return Err(ErrorCode::kInvalidAlterTable,
                "columns can be added, not dropped, renamed or changed");
   }
-  coordinator::Coordinator::PropertyChanges changes;
-  for (const wire::PbAlterConfig& change : request.config_changes) {
-    if (change.op_type != 0 && change.op_type != 1) {
-      return Err(ErrorCode::kInvalidAlterTable, "option '{}' can be set or reset, nothing else",
-                 change.config_key);
-    }
-    changes.emplace_back(change.config_key,
-                         change.op_type == 0 ? change.config_value : std::nullopt);
-    if (change.op_type == 0 && !change.config_value) {
-      return Err(ErrorCode::kInvalidAlterTable, "option '{}' has no value", change.config_key);
-    }
-  }
+  STROM_ASSIGN(const auto changes,
+               PropertyChangesIn(request.config_changes, ErrorCode::kInvalidAlterTable));
   std::vector<model::Column> columns;
   for (const wire::PbAddColumn& add : request.add_columns) {
     STROM_ASSIGN(model::Column column, ColumnOf(add));
